@@ -1,0 +1,54 @@
+/** The value of one header field: one line, several lines, or absent. */
+export type FieldValue = string | readonly string[] | undefined
+
+/** Header fields by lower-case name, as Node's `request.headers` gives them. */
+export type Fields = { readonly [name: string]: FieldValue }
+
+/** Field lines as they stand on the wire: name, value, name, value … Names keep their case, repeated fields their order. */
+export type FieldLines = readonly string[]
+
+/** What a bridge knows of a request before anything is decided. */
+export interface RequestHead {
+  /** Upper-case. */
+  readonly method: string
+  /** `http` or `https`. */
+  readonly scheme: string
+  /** Host and port, as the client named them, lower-case. */
+  readonly authority: string
+  /** Path and query, as received. */
+  readonly target: string
+  readonly fields: Fields
+  /** Whether content follows (Content-Length above 0, or Transfer-Encoding). */
+  readonly hasBody: boolean
+}
+
+/** What a bridge knows of a response once its head is final. */
+export interface ResponseHead {
+  readonly status: number
+  readonly statusText?: string | undefined
+  readonly lines: FieldLines
+}
+
+/** All lines of a field as one value, joined by ", " (RFC 9110 section 5.2); undefined if absent. */
+export function combined(value: FieldValue): string | undefined {
+  return value === undefined || typeof value === 'string' ? value : value.join(', ')
+}
+
+/** The first line of a field; undefined if absent. */
+export function firstLine(value: FieldValue): string | undefined {
+  return value === undefined || typeof value === 'string' ? value : value[0]
+}
+
+/** Field lines as a record by lower-case name; a field with several lines becomes an array. */
+export function fieldsOf(lines: FieldLines): Record<string, string | string[]> {
+  const fields: Record<string, string | string[]> = Object.create(null)
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const name = (lines[i] as string).toLowerCase()
+    const value = lines[i + 1] as string
+    const known = fields[name]
+    if (known === undefined) fields[name] = value
+    else if (typeof known === 'string') fields[name] = [known, value]
+    else known.push(value)
+  }
+  return fields
+}
