@@ -1,0 +1,75 @@
+import { type Clock, systemClock } from '../clock.ts'
+import { clockOption, duration, knownOptions, optionalFunction, positiveInteger, quote } from '../options.ts'
+import { checkStore } from './check.ts'
+import { FarGuard } from './guard/far-guard.ts'
+import { ConsecutiveFailureGate, type StoreGate } from './guard/gate.ts'
+import type { GuardedStore, Report, StoreEvent } from './guard/guarded-store.ts'
+import { NearGuard } from './guard/near-guard.ts'
+import { Writes } from './guard/writes.ts'
+import type { Store } from './store.ts'
+
+export { StoreBudget } from './guard/budget.ts'
+export type { StoreGate, StorePermit } from './guard/gate.ts'
+export type { GuardedStore, StoreEvent, StoreOperation } from './guard/guarded-store.ts'
+
+export interface StoreGuardOptions {
+  /** Milliseconds until a read is given up and counts as a failure. Default 100. */
+  readonly storeTimeout?: number
+  /** Milliseconds until a write, which no request waits for, counts as a failure. Default 2,000. */
+  readonly writeTimeout?: number
+  /** Writes in flight at most; further ones are dropped. Default 256. */
+  readonly maxWrites?: number
+  /** Bytes of bodies in flight at most; a write beyond is dropped unless it is alone. Default 16 MiB. */
+  readonly maxWriteBytes?: number
+  /** Decides whether the store is asked. Default: skips it after 5 failures in a row, for 1 s doubling to 30 s. */
+  readonly gate?: StoreGate
+  /** Default `systemClock`. */
+  readonly clock?: Clock
+  /** Told of everything that went wrong. What it throws is ignored. */
+  readonly onEvent?: (event: StoreEvent) => void
+}
+
+const optionNames = ['storeTimeout', 'writeTimeout', 'maxWrites', 'maxWriteBytes', 'gate', 'clock', 'onEvent'] as const
+
+/**
+ * Puts a guard before a store that somebody else may have written and that may be down.
+ * Deadline, bounds and gate are for far stores; a near one answers or throws at once.
+ *
+ * @throws TypeError where `store` is no Store, TypeError or RangeError for an option it cannot use.
+ */
+export function guardStore(store: Store, options: StoreGuardOptions = {}): GuardedStore {
+  checkStore('store', store)
+  knownOptions('guardStore', options, optionNames)
+  const clock = clockOption('clock', options.clock, systemClock)
+  const report = reporter(store.name, optionalFunction('onEvent', options.onEvent))
+  const far = {
+    gate: gateOption(options.gate) ?? defaultGate(clock, report),
+    writes: new Writes(
+      positiveInteger('maxWrites', options.maxWrites, 256),
+      positiveInteger('maxWriteBytes', options.maxWriteBytes, 16 * 1024 * 1024),
+    ),
+    report,
+    readTimeout: duration('storeTimeout', options.storeTimeout, 100),
+    writeTimeout: duration('writeTimeout', options.writeTimeout, 2_000),
+  }
+  return store.near ? new NearGuard(store, report) : new FarGuard(store, far)
+}
+
+function reporter(store: string, onEvent: StoreGuardOptions['onEvent']): Report {
+  return (type, operation, error) => {
+    try {
+      onEvent?.({ type, store, ...(operation && { operation }), ...(error !== undefined && { error }) })
+    } catch {
+      // A listener's fault is not the request's.
+    }
+  }
+}
+
+function gateOption(gate: StoreGate | undefined): StoreGate | undefined {
+  if (gate === undefined || typeof gate?.enter === 'function') return gate
+  throw new TypeError(`gate must have the method enter, not be ${quote(gate)}`)
+}
+
+function defaultGate(clock: Clock, report: Report): StoreGate {
+  return new ConsecutiveFailureGate(clock, (state) => report(`gate-${state}`))
+}

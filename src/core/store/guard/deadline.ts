@@ -1,0 +1,43 @@
+/** What became of a call. `late`: it did not settle in time, and whatever it says later is ignored. */
+export type Outcome<T> =
+  | { readonly type: 'value'; readonly value: T }
+  | { readonly type: 'error'; readonly error: unknown }
+  | { readonly type: 'late' }
+
+/**
+ * Runs `call` and tells its outcome after at most `deadline` ms. Never rejects, whatever `call` does.
+ * `background`: nobody waits for it, so it does not keep the process running.
+ */
+export function withDeadline<T>(
+  call: () => T | Promise<T>,
+  deadline: number,
+  background: boolean,
+): Promise<Outcome<T>> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve({ type: 'late' }), deadline)
+    if (background) timer.unref()
+    const settle = (outcome: Outcome<T>): void => {
+      clearTimeout(timer)
+      resolve(outcome)
+    }
+    new Promise<T>((answer) => answer(call())).then(
+      (value) => settle({ type: 'value', value }),
+      (error: unknown) => settle({ type: 'error', error }),
+    )
+  })
+}
+
+/** The value of `promise`, which never rejects, or undefined after `patience` ms or when `signal` aborts. */
+export function waitAtMost<T>(promise: Promise<T>, patience: number, signal?: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    const leave = (value?: T): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+      resolve(value)
+    }
+    const onAbort = (): void => leave()
+    const timer = setTimeout(leave, patience)
+    signal?.addEventListener('abort', onAbort)
+    void promise.then(leave)
+  })
+}
