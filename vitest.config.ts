@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
 // Tests import `breakwater` as its users do; this condition leads them to src instead of dist.
-const source = 'breakwater-source'
-const conditions = [source, 'module', 'node', 'development|production']
+// The rest are Vite's own defaults for a server.
+const conditions = ['breakwater-source', 'module', 'node', 'development|production']
 
 export default defineConfig({
   resolve: { conditions },
@@ -12,7 +12,6 @@ export default defineConfig({
     environment: 'node',
     // Processes, not threads: tests change the global dispatcher, send signals and start servers.
     pool: 'forks',
-    execArgv: [`--conditions=${source}`],
     testTimeout: 15_000,
     hookTimeout: 15_000,
     coverage: {
