@@ -1,0 +1,66 @@
+import { crc32 } from 'node:zlib'
+import type { StoreItem } from './store.ts'
+
+/**
+ * An item as bytes, for far stores. Big-endian:
+ *
+ *     u8 magic · u8 version · u32 metadata length · u32 body length · u32 CRC-32 · metadata as JSON (UTF-8) · body
+ *
+ * The CRC covers everything but itself.
+ */
+const magic = 0xb7
+const version = 1
+const checked = 10
+const header = 14
+/** Memory around a body that is worth a copy to be rid of: this part of the body. */
+const tolerableWaste = 1 / 8
+
+/** @throws TypeError where the metadata cannot be JSON, RangeError where a part has 4 GiB or more. */
+export function encodeItem(item: StoreItem): Buffer {
+  const meta = Buffer.from(JSON.stringify(item.meta))
+  const frame = Buffer.allocUnsafe(header + meta.length + item.body.length)
+  frame[0] = magic
+  frame[1] = version
+  frame.writeUInt32BE(meta.length, 2)
+  frame.writeUInt32BE(item.body.length, 6)
+  frame.set(meta, header)
+  frame.set(item.body, header + meta.length)
+  frame.writeUInt32BE(checksum(frame), checked)
+  return frame
+}
+
+/**
+ * The item in `bytes`, or undefined where they are anything but one whole undamaged frame of this version.
+ * The body may share the memory of `bytes` where little else is in it. Never throws.
+ */
+export function decodeItem(bytes: Uint8Array): StoreItem | undefined {
+  const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (frame.length < header || frame[0] !== magic || frame[1] !== version) return undefined
+  const metaEnd = header + frame.readUInt32BE(2)
+  if (frame.length !== metaEnd + frame.readUInt32BE(6)) return undefined
+  if (frame.readUInt32BE(checked) !== checksum(frame)) return undefined
+  const meta = parseObject(frame.toString('utf8', header, metaEnd))
+  return meta && { meta, body: ownMemory(frame.subarray(metaEnd)) }
+}
+
+function checksum(frame: Buffer): number {
+  return crc32(frame.subarray(header), crc32(frame.subarray(0, checked)))
+}
+
+function parseObject(json: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(json)
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Keeping a small body must not keep the larger memory it was read into. */
+function ownMemory(body: Buffer): Buffer {
+  const around = body.buffer.byteLength - body.length
+  if (around <= body.length * tolerableWaste) return body
+  const copy = Buffer.allocUnsafeSlow(body.length)
+  copy.set(body)
+  return copy
+}
