@@ -116,15 +116,15 @@ function apply(control: MutableCacheControl, directive: Directive): void {
     case 'only-if-cached':
       control.onlyIfCached = true
       break
-    // These allow, so they have to be well formed.
+    // These allow, so they have to stand there as defined.
     case 'must-understand':
-      control.mustUnderstand ||= directive.wellFormed
+      control.mustUnderstand ||= isBare(directive)
       break
     case 'immutable':
-      control.immutable ||= directive.wellFormed
+      control.immutable ||= isBare(directive)
       break
     case 'public':
-      control.public ||= directive.wellFormed
+      control.public ||= isBare(directive)
       break
   }
 }

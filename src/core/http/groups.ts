@@ -2,10 +2,10 @@ import { type List, parseList } from 'structured-headers'
 import { combined, type FieldValue } from './message.ts'
 
 /** A response names no more groups or tags than this; what comes after them is not kept. */
-export const MAX_GROUPS = 64
+const MAX_GROUPS = 64
 
 /** Longer names are not kept: a shortened one would be another group. */
-export const MAX_GROUP_LENGTH = 256
+const MAX_GROUP_LENGTH = 256
 
 /**
  * Cache-Groups or Cache-Group-Invalidation: a structured-field list of strings, case-sensitive (RFC 9875 section 2).

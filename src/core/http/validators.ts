@@ -51,7 +51,10 @@ function isPresent(value: FieldValue): boolean {
   return value !== undefined && (typeof value === 'string' || value.length > 0)
 }
 
-/** False as well if there is nothing to compare; more than one date is no date (RFC 9110 section 13.1.3). */
+/**
+ * False as well if there is nothing to compare; more than one date is no date (RFC 9110 section 13.1.3). Date does not
+ * stand in for a missing Last-Modified: it says when the response was made, not since when its content is what it is.
+ */
 function isUnmodified(ifModifiedSince: FieldValue, lastModified: string | undefined): boolean {
   if (ifModifiedSince === undefined || lastModified === undefined) return false
   if (typeof ifModifiedSince !== 'string' && ifModifiedSince.length > 1) return false
