@@ -1,0 +1,446 @@
+import { randomUUID } from 'node:crypto'
+import type { CacheControl } from '../http/cache-control.ts'
+import { cacheStatus } from '../http/cache-status.ts'
+import { formatHttpDate } from '../http/date.ts'
+import { parseGroups } from '../http/groups.ts'
+import { combined, type Fields, fieldsOf, firstLine, type RequestHead, type ResponseHead } from '../http/message.ts'
+import { parseContentRange } from '../http/range.ts'
+import { parseTags } from '../http/surrogate.ts'
+import { describeEntry, type Entry, type StoredRange } from './entry.ts'
+import type { Flight, LeadersAnswer } from './in-flight.ts'
+import { variantKey } from './key.ts'
+import type { Mount } from './mount.ts'
+import { failureOf, mayStandIn, type OriginFailure } from './policy/evaluate.ts'
+import { describesSame, freshenedLines } from './policy/freshen.ts'
+import { invalidation, isUnsafe, sameOriginTarget } from './policy/invalidation.ts'
+import { assess, echoesTrace, type RefusalReason, type Refused, type Storable } from './policy/storable.ts'
+import type { ReadLog } from './read-log.ts'
+import { Recording } from './recording.ts'
+import { type Reply, replyFrom, type StatusParts } from './reply.ts'
+import { type CacheRule, groupsOf, mergeRules } from './rule.ts'
+import type { Held } from './shelf.ts'
+
+/** Why a request goes forward: the word of Cache-Status' `fwd` (RFC 9211 section 2.2). */
+export type ForwardReason = 'uri-miss' | 'vary-miss' | 'stale' | 'request' | 'bypass' | 'method'
+
+/** What a bridge does once the response head is known. */
+export type HeadOutcome =
+  /** Hand everything on; add `cacheStatus` to the head unless undefined. */
+  | { readonly kind: 'pass'; readonly cacheStatus: string | undefined }
+  /** Hand everything on, copy the chunks to `recording`, then `finish()`. */
+  | { readonly kind: 'record'; readonly recording: Recording; readonly cacheStatus: string | undefined }
+  /** Send this instead and drop what the handler sends. */
+  | { readonly kind: 'replace'; readonly reply: Reply }
+
+/** What the cache knows of a request that goes forward. */
+export interface ExchangeParts {
+  readonly mount: Mount
+  readonly request: RequestHead
+  readonly native: unknown
+  /** undefined: nothing of this exchange is ever stored. */
+  readonly primary: string | undefined
+  readonly control: CacheControl | undefined
+  readonly reason: ForwardReason
+  readonly held: Held | undefined
+  readonly flight: Flight | undefined
+  readonly leads: boolean
+}
+
+const PROCESS = randomUUID()
+let recorded = 0
+
+/** One request that goes forward to the handler or the origin, until its answer is recorded, replaced or dropped. */
+export class Exchange {
+  readonly request: RequestHead
+  readonly reason: ForwardReason
+  /** What the handler reads, where a guard watches; set by the bridge. */
+  reads: ReadLog | undefined
+  readonly #mount: Mount
+  readonly #native: unknown
+  readonly #primary: string | undefined
+  readonly #control: CacheControl | undefined
+  readonly #held: Held | undefined
+  readonly #flight: Flight | undefined
+  readonly #epoch: number
+  readonly #bansAtStart: number
+  readonly #requestTime: number
+  #leads: boolean
+  #rule: CacheRule
+  #state: 'asking' | 'recording' | 'done' = 'asking'
+  #recording: Recording | undefined
+  #entry: Entry | undefined
+
+  constructor(parts: ExchangeParts) {
+    this.request = parts.request
+    this.reason = parts.reason
+    this.#mount = parts.mount
+    this.#native = parts.native
+    this.#primary = parts.primary
+    this.#control = parts.control
+    this.#held = parts.held
+    this.#flight = parts.flight
+    this.#leads = parts.leads
+    this.#epoch = parts.flight?.epoch ?? 0
+    this.#bansAtStart = parts.mount.responses.bans.latest
+    this.#requestTime = parts.mount.responses.clock.now()
+    this.#rule = parts.mount.settings.rule
+  }
+
+  /**
+   * Validators to send in place of the client's own conditions, by lower-case field name; undefined where nothing
+   * stored can be validated and the client's conditions go along untouched (RFC 9111 section 4.3.1).
+   */
+  get conditions(): Readonly<Record<string, string>> | undefined {
+    const entry = this.#held?.entry
+    if (entry === undefined || this.#primary === undefined || entry.range !== undefined) return undefined
+    const { etag, lastModified } = entry.validators
+    if (etag === undefined && lastModified === undefined) return undefined
+    return {
+      ...(etag === undefined ? {} : { 'if-none-match': etag }),
+      ...(lastModified === undefined ? {} : { 'if-modified-since': lastModified }),
+    }
+  }
+
+  /** The mount's rule with what inner mounts and `setCachePolicy` add. */
+  addRule(rule: CacheRule): void {
+    this.#rule = mergeRules(this.#rule, rule)
+  }
+
+  /** Whether a response to this request can be stored at all, so that reads are worth watching. */
+  get mayStore(): boolean {
+    return this.#primary !== undefined && this.request.method !== 'HEAD'
+  }
+
+  /** Judges a response head. Called again where a head was judged but not sent; the later one counts. */
+  head(response: ResponseHead): HeadOutcome {
+    if (this.#state === 'done') return { kind: 'pass', cacheStatus: undefined }
+    this.#dropRecording()
+    this.#state = 'asking'
+    const now = this.#mount.responses.clock.now()
+    const { status } = response
+    if (status < 200) return { kind: 'pass', cacheStatus: undefined }
+    if (isUnsafe(this.request.method)) return this.#unsafe(response, now)
+    if (this.#primary === undefined) return this.#pass(undefined)
+    if (status === 304 && this.conditions !== undefined) return this.#freshen(response, now)
+    const failure = failureOf(status)
+    const reply = failure && this.#standIn(failure, now, status)
+    if (reply !== undefined) return { kind: 'replace', reply }
+    if (this.request.method === 'HEAD') {
+      this.#compareHead(response, now)
+      return this.#pass(undefined)
+    }
+    return this.#record(response, now)
+  }
+
+  /** The origin gave no answer: a stale one where that is allowed (RFC 9111 section 4.2.4). */
+  lost(): Reply | undefined {
+    if (this.#state === 'done') return undefined
+    return this.#standIn('lost', this.#mount.responses.clock.now(), undefined)
+  }
+
+  /** The response ended as its handler meant it to. */
+  finish(): void {
+    if (this.#state !== 'recording') return this.abandon()
+    const recording = this.#recording as Recording
+    if (!recording.complete()) return
+    const entry = this.#finalEntry(recording.body)
+    if (entry === undefined) this.#refuse('credentials-read')
+    else this.#keep(entry, recording.body)
+  }
+
+  /** The response broke off, or its client left before it was complete. */
+  abandon(): void {
+    if (this.#state === 'done') return
+    if (this.#recording !== undefined) {
+      this.#dropRecording()
+      this.#tellRefused('truncated')
+    }
+    if (this.#leads) this.#flight?.succeed()
+    this.#leave()
+  }
+
+  // Judging
+
+  /** An answer to a method that may change things: it invalidates, and a POST's may serve later GETs. */
+  #unsafe(response: ResponseHead, now: number): HeadOutcome {
+    const invalid = invalidation(this.request, response.status, fieldsOf(response.lines))
+    if (invalid !== undefined) this.#mount.invalidate(this.request, this.#native, invalid)
+    const { policy } = this.#mount.settings.profile
+    if (this.#primary === undefined || policy === 'safe' || !isAnswerToGet(this.request, response)) {
+      return this.#pass(undefined)
+    }
+    const outcome = this.#record(response, now)
+    return outcome.kind === 'record' ? { ...outcome, cacheStatus: undefined } : outcome
+  }
+
+  #record(response: ResponseHead, now: number): HeadOutcome {
+    const request = this.#asGet()
+    const judged = this.#judge(request, response, now)
+    if (!judged.store) return this.#refuse(judged.reason)
+    const range = response.status === 206 ? partOf(response.lines) : undefined
+    const length = declaredLength(judged.fields, response.status)
+    if (length === 'invalid') return this.#refuse('content-length')
+    if (response.status === 206 && (range === undefined || length !== range.end - range.start + 1)) {
+      return this.#refuse('partial')
+    }
+    const recording = Recording.open(this.#mount.responses.store, length)
+    if (typeof recording === 'string') return this.#refuse(recording)
+    recording.onFail = (reason) => this.#refuse(reason)
+    this.#recording = recording
+    this.#state = 'recording'
+    this.#entry = this.#describe(request, response, judged, range, now)
+    if (this.reads !== undefined) this.reads.onRead = (name, credential) => this.#lateRead(name, credential)
+    if (this.#leads && range === undefined) this.#flight?.announce(this.#answer(this.#entry), recording)
+    return { kind: 'record', recording, cacheStatus: this.#forwardStatus({ stored: true }) }
+  }
+
+  #judge(request: RequestHead, response: ResponseHead, now: number): Storable | Refused {
+    const { profile } = this.#mount.settings
+    const judged = assess(request, response, this.#rule, profile, now)
+    if (!judged.store) return judged
+    const refused = (reason: RefusalReason): Refused => ({ store: false, reason })
+    const strict = this.#mount.settings.guard.mode === 'strict'
+    if (this.reads !== undefined && profile.shared) {
+      if (this.reads.credentials.size > 0) {
+        this.#mount.tellGuard(this.request, 'credentials', [...this.reads.credentials])
+        return refused('credentials-read')
+      }
+      if (this.reads.copied) {
+        this.#mount.tellGuard(this.request, 'headers-copied', [])
+        if (strict) return refused('headers-copied')
+      }
+      if (this.reads.clientAddress) {
+        this.#mount.tellGuard(this.request, 'client-address', [])
+        if (strict) return refused('client-address')
+      }
+    }
+    if (this.#mount.settings.guard.mode !== 'off' && profile.direction === 'in') {
+      if (echoesTrace(request.fields, response.lines)) return refused('echoes-trace')
+    }
+    if (this.#rule.shouldCache?.(this.#native, response) === false) return refused('should-cache')
+    return judged
+  }
+
+  #describe(
+    request: RequestHead,
+    response: ResponseHead,
+    judged: Storable,
+    range: StoredRange | undefined,
+    now: number,
+    freshened?: { readonly entry: Entry; readonly ageFields: Fields },
+  ): Entry {
+    const { settings } = this.#mount
+    return describeEntry(
+      {
+        id: freshened?.entry.id ?? `${PROCESS}-${(++recorded).toString(36)}`,
+        version: freshened === undefined ? 1 : freshened.entry.version + 1,
+        request,
+        status: response.status,
+        statusText: response.statusText ?? '',
+        lines: response.lines,
+        requestTime: this.#requestTime,
+        responseTime: now,
+        judged,
+        rule: this.#rule,
+        groups: this.#groups(judged.fields),
+        vary: this.#selecting(judged.vary, freshened?.entry.vary),
+        range,
+        bansPassed: this.#bansAtStart,
+        headersCopied: this.reads?.copied ?? false,
+        ...(freshened === undefined ? {} : { ageFields: freshened.ageFields }),
+      },
+      settings.profile,
+    )
+  }
+
+  /** All fields that select this answer: Vary's, the mount's own, the implied ones. */
+  #selecting(vary: readonly string[], before: readonly string[] = []): readonly string[] {
+    const implied = [...(this.reads?.names ?? [])].filter((name) => !vary.includes(name))
+    if (implied.length > 0) this.#mount.tellGuard(this.request, 'implied-vary', implied)
+    const names = new Set([...vary, ...this.#mount.settings.vary, ...implied, ...before])
+    return names.size === vary.length ? vary : [...names].sort()
+  }
+
+  #groups(fields: Fields): readonly string[] {
+    const named =
+      fields['cache-groups'] !== undefined
+        ? parseGroups(fields['cache-groups'])
+        : fields['surrogate-key'] !== undefined
+          ? parseTags(fields['surrogate-key'], 'space')
+          : parseTags(fields['cache-tag'], 'comma')
+    const own = groupsOf(this.#rule.groups, this.#native)
+    return own.length === 0 ? named : [...new Set([...named, ...own])]
+  }
+
+  /** Not stored: those who wait go their own way. */
+  #refuse(reason: RefusalReason): HeadOutcome {
+    this.#tellRefused(reason)
+    if (this.#leads && this.#primary !== undefined) {
+      this.#mount.rememberUnshared(this.#primary, reason)
+      this.#flight?.release()
+    }
+    return this.#pass(reason)
+  }
+
+  #tellRefused(reason: RefusalReason): void {
+    this.#mount.tellRefused(this.request, this.#primary, reason)
+  }
+
+  #pass(detail: string | undefined): HeadOutcome {
+    if (this.#leads) this.#flight?.release()
+    this.#leave()
+    const { method } = this.request
+    const told = method === 'GET' || method === 'HEAD'
+    return { kind: 'pass', cacheStatus: told ? this.#forwardStatus(detail === undefined ? {} : { detail }) : undefined }
+  }
+
+  #forwardStatus(parts: StatusParts): string | undefined {
+    const { name } = this.#mount.settings
+    return name === false ? undefined : cacheStatus(name, { fwd: this.reason, ...parts })
+  }
+
+  // Stored responses that this answer changes or that answer instead
+
+  #freshen(response: ResponseHead, now: number): HeadOutcome {
+    const { entry, body } = this.#held as Held
+    const fresh = this.#updated(entry, response, now)
+    const status: StatusParts = { fwd: this.reason, fwdStatus: 304 }
+    const { name } = this.#mount.settings
+    if (fresh.judged.store) {
+      this.#mount.tellFreshened(this.request)
+      this.#keep(fresh.entry, body)
+    } else {
+      this.#remove()
+      this.#refuse(fresh.judged.reason)
+    }
+    return { kind: 'replace', reply: replyFrom(fresh.entry, body, this.request, now, name, status) }
+  }
+
+  /** The stored response with the fields of a 304, or of a 200 to HEAD (RFC 9111 sections 3.2 and 4.3.4). */
+  #updated(entry: Entry, response: ResponseHead, now: number): { entry: Entry; judged: Storable | Refused } {
+    const fields = fieldsOf(response.lines)
+    const date = fields.date === undefined ? ['Date', formatHttpDate(now)] : []
+    const lines = freshenedLines(entry.lines, [...response.lines, ...date])
+    const head = { status: entry.status, statusText: entry.statusText, lines }
+    const request = this.#asGet()
+    const judged = this.#judge(request, head, now)
+    const ageFields: Fields = { date: firstLine(fields.date), age: fields.age }
+    if (!judged.store) return { entry: entry.with({ lines, bornAt: now }), judged }
+    return { entry: this.#describe(request, head, judged, entry.range, now, { entry, ageFields }), judged }
+  }
+
+  /** RFC 9111 section 4.3.5: a 200 to HEAD freshens the stored response it describes, and ends one it does not. */
+  #compareHead(response: ResponseHead, now: number): void {
+    if (response.status !== 200 || this.#held === undefined) return
+    const { entry, body } = this.#held
+    if (entry.status !== 200 || entry.range !== undefined) return
+    if (!describesSame(entry.lines, response.lines)) return this.#remove()
+    const fresh = this.#updated(entry, response, now)
+    if (fresh.judged.store) this.#store(fresh.entry, body)
+    else this.#remove()
+  }
+
+  #standIn(failure: OriginFailure, now: number, status: number | undefined): Reply | undefined {
+    const { profile, name } = this.#mount.settings
+    const held = this.#held
+    if (held === undefined || !mayStandIn(held.entry, failure, this.#control, profile, now)) return undefined
+    this.#mount.tellStale(this.request, 'origin-failed')
+    if (this.#leads) this.#flight?.lost()
+    this.#leave()
+    const parts: StatusParts = { fwd: this.reason, ttl: held.entry.ttl(now), detail: 'origin-failed' }
+    return replyFrom(
+      held.entry,
+      held.body,
+      this.request,
+      now,
+      name,
+      status === undefined ? parts : { ...parts, fwdStatus: status },
+    )
+  }
+
+  // Recording
+
+  /**
+   * A field read after the head was judged. Those who wait compare it when the answer is complete; those who read
+   * along already have bytes that may not be theirs, so the recording ends for them too.
+   */
+  #lateRead(name: string, credential: boolean): void {
+    if (this.#state !== 'recording') return
+    if (credential && this.#mount.settings.profile.shared) this.#recording?.fail('credentials-read')
+    else if (this.#recording?.followed && !this.#entry?.vary.includes(name)) this.#recording.fail('truncated')
+  }
+
+  #finalEntry(body: Buffer): Entry | undefined {
+    const entry = this.#entry as Entry
+    const { shared } = this.#mount.settings.profile
+    if (shared && this.reads !== undefined && this.reads.credentials.size > 0) return undefined
+    const vary = this.#selecting(entry.vary)
+    const measured = entry.status !== 204 && this.#recording?.length === undefined
+    const lines = measured ? withLength(entry.lines, body.length) : entry.lines
+    return vary === entry.vary && lines === entry.lines ? entry : entry.with({ vary, lines })
+  }
+
+  #answer(entry: Entry): LeadersAnswer {
+    return { entry, variant: variantKey('', entry.vary, this.request.fields) }
+  }
+
+  #dropRecording(): void {
+    const recording = this.#recording
+    this.#recording = undefined
+    if (recording === undefined) return
+    recording.onFail = undefined
+    recording.fail('truncated')
+  }
+
+  #keep(entry: Entry, body: Buffer): void {
+    this.#store(entry, body)
+    if (this.#leads) this.#flight?.complete(this.#answer(entry), body)
+    this.#leave()
+  }
+
+  #store(entry: Entry, body: Buffer): void {
+    if (this.#flight !== undefined && this.#flight.epoch !== this.#epoch) return this.#tellRefused('invalidated')
+    this.#mount.keep(this.#primary as string, entry, body, this.request)
+  }
+
+  #remove(): void {
+    if (this.#primary !== undefined) this.#mount.responses.shelf.remove(this.#primary)
+  }
+
+  #leave(): void {
+    if (this.#state === 'done') return
+    this.#state = 'done'
+    this.#leads = false
+    if (this.#flight !== undefined) this.#mount.responses.inFlight.leave(this.#flight)
+  }
+
+  /** The request whose answer is stored: always a GET. */
+  #asGet(): RequestHead {
+    return this.request.method === 'GET' ? this.request : { ...this.request, method: 'GET', hasBody: false }
+  }
+}
+
+/** The declared length of a response's content. */
+function declaredLength(fields: Fields, status: number): number | undefined | 'invalid' {
+  if (status === 204) return 0
+  const declared = combined(fields['content-length'])
+  if (declared === undefined) return undefined
+  return /^\d{1,15}$/.test(declared) ? Number(declared) : 'invalid'
+}
+
+function partOf(lines: readonly string[]): StoredRange | undefined {
+  const range = parseContentRange(fieldsOf(lines)['content-range'])
+  return range?.size === undefined ? undefined : { start: range.start, end: range.end, size: range.size }
+}
+
+function withLength(lines: readonly string[], length: number): readonly string[] {
+  for (let i = 0; i < lines.length; i += 2) if ((lines[i] as string).toLowerCase() === 'content-length') return lines
+  return [...lines, 'Content-Length', String(length)]
+}
+
+/** Whether the answer to a POST may serve later GETs: it says it is what stands at the target (RFC 9110 section 9.3.3). */
+export function isAnswerToGet(request: RequestHead, response: ResponseHead): boolean {
+  if (request.method !== 'POST' || response.status !== 200) return false
+  const location = firstLine(fieldsOf(response.lines)['content-location'])
+  return sameOriginTarget(request, location) === request.target
+}

@@ -1,0 +1,122 @@
+import type { Entry } from './entry.ts'
+import type { Recording } from './recording.ts'
+
+/** What a leader's answer is, and which of a resource's answers: `variant` is the key of its selecting values. */
+export interface LeadersAnswer {
+  readonly entry: Entry
+  readonly variant: string
+}
+
+/** What the leader of a flight has made known so far. */
+export type Progress =
+  | { readonly type: 'asking' }
+  | { readonly type: 'recording'; readonly answer: LeadersAnswer; readonly recording: Recording }
+
+/** A request that waits for another's answer. Each method ends its waiting. */
+export interface Follower {
+  /** The leader's answer may be shared and its head is known. True if the follower goes on with it. */
+  announce(answer: LeadersAnswer, recording: Recording): boolean
+  /** The leader's answer is complete. */
+  complete(answer: LeadersAnswer, body: Buffer): void
+  /** The leader's answer may not be shared: go your own way. */
+  release(): void
+  /** The leader failed or left: take its place. */
+  lead(): void
+  /** The origin is lost: answer with what is stored if that is allowed, else go your own way. */
+  lost(): void
+}
+
+/** The requests under way for one key: at most one leads, others may follow it. */
+export class Flight {
+  readonly key: string
+  progress: Progress = { type: 'asking' }
+  /** Raised by an invalidation, so that what was asked for before is not stored after it. */
+  epoch = 0
+  /** Exchanges under way, the leader's included. */
+  members = 0
+  led = false
+  readonly followers = new Set<Follower>()
+
+  constructor(key: string) {
+    this.key = key
+  }
+
+  /** The leader's head is known and its answer may be shared. */
+  announce(answer: LeadersAnswer, recording: Recording): void {
+    this.progress = { type: 'recording', answer, recording }
+    for (const follower of this.followers) {
+      if (follower.announce(answer, recording)) this.followers.delete(follower)
+    }
+  }
+
+  complete(answer: LeadersAnswer, body: Buffer): void {
+    this.#end((follower) => follower.complete(answer, body))
+  }
+
+  /** Lets all followers go their own way. */
+  release(): void {
+    this.#end((follower) => follower.release())
+  }
+
+  lost(): void {
+    this.#end((follower) => follower.lost())
+  }
+
+  /** The leader has gone without an answer: one follower takes its place, the others wait for it. */
+  succeed(): void {
+    this.progress = { type: 'asking' }
+    this.led = false
+    const [next] = this.followers
+    if (next === undefined) return
+    this.followers.delete(next)
+    next.lead()
+  }
+
+  #end(tell: (follower: Follower) => void): void {
+    this.progress = { type: 'asking' }
+    this.led = false
+    const followers = [...this.followers]
+    this.followers.clear()
+    for (const follower of followers) tell(follower)
+  }
+}
+
+/** All flights of one store in this process, by key. A flight lasts while it has members or followers. */
+export class InFlight {
+  readonly #flights = new Map<string, Flight>()
+
+  get size(): number {
+    return this.#flights.size
+  }
+
+  get(key: string): Flight | undefined {
+    return this.#flights.get(key)
+  }
+
+  join(key: string): Flight {
+    let flight = this.#flights.get(key)
+    if (flight === undefined) {
+      flight = new Flight(key)
+      this.#flights.set(key, flight)
+    }
+    flight.members++
+    return flight
+  }
+
+  leave(flight: Flight): void {
+    if (--flight.members === 0 && flight.followers.size === 0 && this.#flights.get(flight.key) === flight) {
+      this.#flights.delete(flight.key)
+    }
+  }
+
+  /** What is under way for `key` was asked for before an invalidation. */
+  invalidate(key: string): void {
+    const flight = this.#flights.get(key)
+    if (flight !== undefined) flight.epoch++
+  }
+
+  /** All that is under way was asked for before an invalidation. */
+  invalidateAll(): void {
+    for (const flight of this.#flights.values()) flight.epoch++
+  }
+}

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto'
+import type { Fields } from '../http/message.ts'
+import { normaliseSelecting } from '../http/vary.ts'
+
+/** What tells one cached resource from another; every part is free text but the first two. */
+export interface KeyParts {
+  /** `in` for answers of this server, `out` for answers of the services it calls. */
+  readonly direction: 'in' | 'out'
+  readonly shared: boolean
+  /** Whose cache it is; empty for everybody's. */
+  readonly partition: string
+  readonly scheme: string
+  readonly authority: string
+  /** Path and query, or what the route's own `key` function made of the request. */
+  readonly target: string
+}
+
+/** Above this a part is replaced by its digest, so that a hostile URL costs no more memory than a common one. */
+const LONGEST_PART = 1024
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('base64url')
+
+const part = (text: string): string => (text.length <= LONGEST_PART ? `${text.length}:${text}` : `#:${digest(text)}`)
+
+/**
+ * The primary key of a resource. Each free part carries its length, so no delimiter inside a part can make two
+ * different resources collide.
+ */
+export function primaryKey({ direction, shared, partition, scheme, authority, target }: KeyParts): string {
+  return `${direction}${shared ? 's' : 'p'}${part(partition)}${part(scheme)}${part(authority)}${part(target)}`
+}
+
+/** Fields whose values are never kept, only their digests. */
+const SECRET = new Set(['cookie', 'authorization'])
+
+/** The value of a selecting field as it is compared and kept: normalised, secrets as digests, null if absent. */
+export function selectingValue(name: string, fields: Fields): string | null {
+  const value = normaliseSelecting(name, fields[name])
+  if (value === undefined) return null
+  return SECRET.has(name) || value.length > LONGEST_PART ? `#${digest(value)}` : value
+}
+
+/** The key of one variant of a resource: its selecting fields and their values (RFC 9111 section 4.1). */
+export function variantKey(primary: string, names: readonly string[], fields: Fields): string {
+  let key = `${primary}|`
+  for (const name of names) {
+    const value = selectingValue(name, fields)
+    key += value === null ? `${name}-` : `${name}=${value.length}:${value}`
+  }
+  return key
+}

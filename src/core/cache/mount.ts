@@ -1,0 +1,485 @@
+import { eventChannel } from '../events.ts'
+import type { CacheControl } from '../http/cache-control.ts'
+import type { Fields, FieldValue, RequestHead } from '../http/message.ts'
+import type { Entry } from './entry.ts'
+import { storeLifetime } from './entry.ts'
+import { Exchange, type ForwardReason } from './exchange.ts'
+import type { Flight, Follower, LeadersAnswer } from './in-flight.ts'
+import { primaryKey, variantKey } from './key.ts'
+import type { MountSettings } from './options.ts'
+import { requestControl } from './policy/directives.ts'
+import { evaluate, mayStandIn } from './policy/evaluate.ts'
+import type { Invalidation } from './policy/invalidation.ts'
+import type { RefusalReason } from './policy/storable.ts'
+import type { Recording } from './recording.ts'
+import { forbiddenReply, type Reply, replyFollowing, replyFrom, type StatusParts } from './reply.ts'
+import type { ResponseCache } from './response-cache.ts'
+import { type Finding, type Held, isHeld } from './shelf.ts'
+
+/** What to do with a request. */
+export type Decision =
+  /** Answer with this: fresh, or a collapsed answer. */
+  | { readonly kind: 'hit'; readonly reply: Reply }
+  /** Answer with this, which is stale; where there is a `refresh`, run it behind. */
+  | { readonly kind: 'stale'; readonly reply: Reply; readonly refresh: Exchange | undefined }
+  /** Answer with this 504: only-if-cached. */
+  | { readonly kind: 'forbidden'; readonly reply: Reply }
+  /** Send it on, with the exchange's conditions in place of the request's. */
+  | { readonly kind: 'validate'; readonly exchange: Exchange }
+  /** Send it on. */
+  | { readonly kind: 'miss'; readonly exchange: Exchange }
+
+/** One request while it is decided upon. */
+interface Asked {
+  readonly request: RequestHead
+  readonly native: unknown
+  readonly signal: AbortSignal | undefined
+  readonly control: CacheControl | undefined
+  readonly primary: string
+  /** The flight for the variant it turned out to want; set at most once. */
+  readonly regrouped?: string
+}
+
+/** Answers that say their key is not shareable; others speak of a passing fault. */
+const UNSHARED: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
+  'no-store',
+  'private',
+  'authorization',
+  'set-cookie',
+  'vary-star',
+  'no-freshness',
+  'credentials-read',
+  'headers-copied',
+  'client-address',
+  'should-cache',
+  'too-large',
+  'echoes-trace',
+])
+
+/** A response cache as one mount uses it: its key, its policy, its rule. Decides; bridges act. */
+export class Mount {
+  readonly responses: ResponseCache
+  readonly settings: MountSettings
+
+  constructor(responses: ResponseCache, settings: MountSettings) {
+    this.responses = responses
+    this.settings = settings
+    responses.register(this)
+  }
+
+  /**
+   * What to do with a request. Synchronous when a near store has the answer; a promise when a far store must be asked
+   * or the answer under way is waited for. It rejects only with the reason of `signal`.
+   * `native` is handed to the functions of the mount's options.
+   */
+  lookup(request: RequestHead, native: unknown, signal?: AbortSignal): Decision | Promise<Decision> {
+    const { settings } = this
+    if (request.hasBody || !settings.methods.has(request.method) || request.fields.upgrade !== undefined) {
+      return this.#bypass(request, native)
+    }
+    const control = requestControl(request.fields)
+    if (control?.noStore && settings.profile.requestDirectives.noStore)
+      return this.#forwardUnstored(request, native, 'request')
+    const primary = this.keyOf(request, native)
+    const asked: Asked = { request, native, signal, control, primary }
+    const finding = this.responses.shelf.find(primary, request, {
+      budget: this.responses.newBudget(),
+      signal,
+      byLanguage: settings.profile.policy === 'rfc9111',
+    })
+    return finding instanceof Promise
+      ? finding.then((found) => this.#decide(asked, found))
+      : this.#decide(asked, finding)
+  }
+
+  /** The primary key of a request. */
+  keyOf(request: RequestHead, native: unknown): string {
+    const { profile, partition, key } = this.settings
+    return primaryKey({
+      direction: profile.direction,
+      shared: profile.shared,
+      partition: partition === undefined ? '' : text('partition', partition(native)),
+      scheme: request.scheme,
+      authority: request.authority,
+      target: key === undefined ? request.target : `key:${text('key', key(native))}`,
+    })
+  }
+
+  /** An exchange for warming: what is stored is asked for anew, and requests meanwhile follow it. */
+  warming(request: RequestHead, native: unknown): Exchange {
+    const asked: Asked = {
+      request,
+      native,
+      signal: undefined,
+      control: undefined,
+      primary: this.keyOf(request, native),
+    }
+    return this.#exchange(asked, 'request', undefined, true)
+  }
+
+  #decide(asked: Asked, finding: Finding): Decision | Promise<Decision> {
+    const { profile, name, refresh } = this.settings
+    const { request, control } = asked
+    const now = this.responses.clock.now()
+    if (!isHeld(finding)) {
+      if (control?.onlyIfCached && profile.requestDirectives.onlyIfCached) return this.#forbidden()
+      return this.#forward(asked, finding === undefined ? 'uri-miss' : 'vary-miss', finding)
+    }
+    const { entry, body } = finding
+    const evaluation = evaluate(entry, control, profile, now)
+    if (evaluation === 'fresh') {
+      this.responses.counts.hits++
+      const hit = events.hit
+      if (hit.hasSubscribers) hit.publish({ ...this.#about(request), age: now - entry.bornAt })
+      return { kind: 'hit', reply: replyFrom(entry, body, request, now, name) }
+    }
+    const onlyIfCached = control?.onlyIfCached === true && profile.requestDirectives.onlyIfCached
+    if (evaluation === 'validate') {
+      if (onlyIfCached) return this.#forbidden()
+      return this.#forward(asked, control?.noCache || control?.maxAge !== undefined ? 'request' : 'stale', finding)
+    }
+    const isAlone = this.responses.inFlight.get(finding.key)?.led !== true
+    const mayRefresh = evaluation === 'stale' && !onlyIfCached && isAlone
+    if (mayRefresh && (refresh === 'first' || this.#needsCredentials(asked, entry))) {
+      return this.#forward(asked, 'stale', finding)
+    }
+    this.tellStale(request, evaluation === 'stale' ? 'while-revalidate' : 'max-stale')
+    const reply = replyFrom(entry, body, request, now, name)
+    return { kind: 'stale', reply, refresh: mayRefresh ? this.#refresh(asked, finding) : undefined }
+  }
+
+  /** A refresh behind carries no credentials on a server, so it cannot ask for an answer selected by them. */
+  #needsCredentials({ request }: Asked, { vary }: Entry): boolean {
+    if (this.settings.profile.direction === 'out') return false
+    return ['cookie', 'authorization'].some((name) => vary.includes(name) && request.fields[name] !== undefined)
+  }
+
+  #refresh(asked: Asked, held: Held): Exchange {
+    const { request } = asked
+    const fields =
+      this.settings.profile.direction === 'out'
+        ? withoutConditions(request.fields)
+        : selected(request.fields, held.entry.vary)
+    return this.#exchange(
+      { ...asked, request: { ...request, method: 'GET', fields }, control: undefined },
+      'stale',
+      held,
+      true,
+    )
+  }
+
+  // Sending on
+
+  #bypass(request: RequestHead, native: unknown): Decision {
+    // A POST may bring the representation that later GETs ask for (RFC 9110 section 9.3.3).
+    const primary = request.method === 'POST' && this.settings.profile.policy === 'rfc9111'
+    return this.#forwardUnstored(
+      request,
+      native,
+      request.method === 'GET' || request.method === 'HEAD' ? 'bypass' : 'method',
+      primary ? this.keyOf(request, native) : undefined,
+    )
+  }
+
+  #forwardUnstored(request: RequestHead, native: unknown, reason: ForwardReason, primary?: string): Decision {
+    this.#tellMiss(request, reason)
+    const parts = { mount: this, request, native, primary, reason, leads: false }
+    const nothing = { control: undefined, held: undefined, flight: undefined }
+    return { kind: 'miss', exchange: new Exchange({ ...parts, ...nothing }) }
+  }
+
+  #forbidden(): Decision {
+    return { kind: 'forbidden', reply: forbiddenReply(this.settings.name) }
+  }
+
+  #forward(asked: Asked, reason: ForwardReason, finding: Finding): Decision | Promise<Decision> {
+    const flight = this.responses.inFlight.get(flightKey(asked, finding))
+    if (flight?.led && this.#mayFollow(asked, finding)) return this.#follow(asked, reason, finding, flight)
+    return this.#send(asked, reason, finding, this.#mayLead(asked, finding))
+  }
+
+  #send(asked: Asked, reason: ForwardReason, finding: Finding, mayLead: boolean): Decision {
+    this.#tellMiss(asked.request, reason)
+    const exchange = this.#exchange(asked, reason, finding, mayLead)
+    return { kind: exchange.conditions === undefined ? 'miss' : 'validate', exchange }
+  }
+
+  #exchange(asked: Asked, reason: ForwardReason, finding: Finding, mayLead: boolean): Exchange {
+    const flight = this.responses.inFlight.join(flightKey(asked, finding))
+    const leads = mayLead && !flight.led
+    if (leads) flight.led = true
+    const { request, native, primary, control } = asked
+    const held = isHeld(finding) ? finding : undefined
+    return new Exchange({ mount: this, request, native, primary, control, reason, held, flight, leads })
+  }
+
+  /** Only an answer that will be whole, and that the client's own conditions cannot cut short, is worth waiting for. */
+  #mayLead({ request, primary }: Asked, finding: Finding): boolean {
+    if (this.settings.collapseTimeout === undefined || request.method !== 'GET') return false
+    if (request.fields.range !== undefined || this.responses.isUnshared(primary)) return false
+    const { fields } = request
+    return isHeld(finding) || (fields['if-none-match'] === undefined && fields['if-modified-since'] === undefined)
+  }
+
+  #mayFollow({ request, primary }: Asked, finding: Finding): boolean {
+    if (this.settings.collapseTimeout === undefined || this.responses.isUnshared(primary)) return false
+    const { cookie, authorization } = request.fields
+    if (cookie === undefined && authorization === undefined) return true
+    return finding !== undefined || this.responses.isKnownShared(primary)
+  }
+
+  #follow(asked: Asked, reason: ForwardReason, finding: Finding, flight: Flight): Promise<Decision> {
+    return new Promise((resolve, reject) => {
+      const follower = new Waiting(this, asked, reason, finding, (decision) => {
+        clearTimeout(timer)
+        asked.signal?.removeEventListener('abort', onAbort)
+        resolve(decision)
+      })
+      const onAbort = (): void => {
+        clearTimeout(timer)
+        flight.followers.delete(follower)
+        reject(asked.signal?.reason)
+      }
+      const timer = setTimeout(() => {
+        flight.followers.delete(follower)
+        follower.release()
+      }, this.settings.collapseTimeout)
+      asked.signal?.addEventListener('abort', onAbort, { once: true })
+      const { progress } = flight
+      if (progress.type === 'recording' && follower.announce(progress.answer, progress.recording)) return
+      flight.followers.add(follower)
+    })
+  }
+
+  /** For followers: go on alone, or as the new leader. */
+  sendOn(asked: Asked, reason: ForwardReason, finding: Finding, mayLead: boolean): Decision {
+    return this.#send(asked, reason, finding, mayLead && this.#mayLead(asked, finding))
+  }
+
+  /** For followers that turn out to want another variant than the leader's: lead or follow the flight for theirs. */
+  regroup(
+    asked: Asked,
+    reason: ForwardReason,
+    finding: Finding,
+    names: readonly string[],
+  ): Decision | Promise<Decision> {
+    if (asked.regrouped !== undefined) return this.#send(asked, reason, finding, false)
+    const regrouped = variantKey(asked.primary, names, asked.request.fields)
+    return this.#forward({ ...asked, regrouped }, reason, finding)
+  }
+
+  tellCollapsed(request: RequestHead): void {
+    this.responses.counts.collapsed++
+    if (events.collapsed.hasSubscribers) events.collapsed.publish(this.#about(request))
+  }
+
+  // What exchanges report
+
+  keep(primary: string, entry: Entry, body: Buffer, request: RequestHead): void {
+    const { responses, settings } = this
+    responses.rememberShared(primary)
+    responses.counts.stored++
+    responses.shelf.keep(primary, entry, body, storeLifetime(entry, settings.profile, responses.clock.now()), request)
+    if (events.stored.hasSubscribers) {
+      events.stored.publish({ ...this.#about(request), bytes: body.length, lifetime: entry.lifetime })
+    }
+  }
+
+  invalidate(request: RequestHead, native: unknown, { targets, groups }: Invalidation): void {
+    for (const target of targets) {
+      const own = target === request.target
+      const primary = own
+        ? this.keyOf(request, native)
+        : primaryKey({
+            direction: this.settings.profile.direction,
+            shared: this.settings.profile.shared,
+            partition: this.settings.partition === undefined ? '' : this.settings.partition(native),
+            scheme: request.scheme,
+            authority: request.authority,
+            target,
+          })
+      this.responses.invalidate(primary)
+    }
+    for (const group of groups) this.responses.invalidateGroup(request.authority, group)
+  }
+
+  rememberUnshared(primary: string, reason: RefusalReason): void {
+    if (UNSHARED.has(reason)) this.responses.rememberUnshared(primary)
+  }
+
+  tellRefused(request: RequestHead, primary: string | undefined, reason: RefusalReason): void {
+    this.responses.counts.refused++
+    if (primary !== undefined) this.responses.rememberRefusal(primary, reason)
+    if (events.refused.hasSubscribers) events.refused.publish({ ...this.#about(request), reason })
+  }
+
+  tellFreshened(request: RequestHead): void {
+    this.responses.counts.freshened++
+    if (events.freshened.hasSubscribers) events.freshened.publish(this.#about(request))
+  }
+
+  tellStale(request: RequestHead, reason: 'while-revalidate' | 'max-stale' | 'origin-failed'): void {
+    this.responses.counts.stale++
+    if (events.stale.hasSubscribers) events.stale.publish({ ...this.#about(request), reason })
+  }
+
+  tellGuard(
+    request: RequestHead,
+    finding: 'implied-vary' | 'credentials' | 'headers-copied' | 'client-address',
+    names: readonly string[],
+  ): void {
+    if (events.guard.hasSubscribers) events.guard.publish({ ...this.#about(request), finding, names })
+  }
+
+  tellRefresh(request: RequestHead, ok: boolean, error?: unknown): void {
+    this.responses.counts.refreshes++
+    if (events.refresh.hasSubscribers) {
+      events.refresh.publish({ ...this.#about(request), ok, ...(error === undefined ? {} : { error }) })
+    }
+  }
+
+  #tellMiss(request: RequestHead, reason: ForwardReason): void {
+    const { counts } = this.responses
+    if (reason === 'bypass' || reason === 'method') counts.bypasses++
+    else counts.misses++
+    if (events.miss.hasSubscribers) events.miss.publish({ ...this.#about(request), reason })
+  }
+
+  #about({ method, authority, target }: RequestHead) {
+    return { method, authority, target, direction: this.settings.profile.direction }
+  }
+}
+
+const events = {
+  hit: eventChannel('breakwater:cache:hit'),
+  stale: eventChannel('breakwater:cache:stale'),
+  miss: eventChannel('breakwater:cache:miss'),
+  freshened: eventChannel('breakwater:cache:freshened'),
+  stored: eventChannel('breakwater:cache:stored'),
+  refused: eventChannel('breakwater:cache:refused'),
+  collapsed: eventChannel('breakwater:cache:collapsed'),
+  refresh: eventChannel('breakwater:cache:refresh'),
+  guard: eventChannel('breakwater:cache:guard'),
+}
+
+function text(option: string, value: unknown): string {
+  if (typeof value === 'string') return value
+  throw new TypeError(`${option} must return a string, not ${typeof value}`)
+}
+
+/** Requests for different variants do not wait for each other where it is known how the variants differ. */
+function flightKey({ primary, request, regrouped }: Asked, finding: Finding): string {
+  if (regrouped !== undefined) return regrouped
+  if (finding === undefined) return primary
+  if (isHeld(finding)) return finding.key
+  const [newest] = finding.variants
+  return newest === undefined ? primary : variantKey(primary, newest.names, request.fields)
+}
+
+/** The fields that make up key and Vary: all that a refresh behind needs to know of the request that caused it. */
+function selected(fields: Fields, vary: readonly string[]): Fields {
+  const kept: Record<string, FieldValue> = {}
+  for (const name of ['host', ...vary]) {
+    if (fields[name] !== undefined && name !== 'cookie' && name !== 'authorization') kept[name] = fields[name]
+  }
+  return kept
+}
+
+const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range']
+
+function withoutConditions(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !CONDITIONS.includes(name)))
+}
+
+/** A request that waits for another's answer. */
+class Waiting implements Follower {
+  readonly #mount: Mount
+  readonly #asked: Asked
+  readonly #reason: ForwardReason
+  readonly #finding: Finding
+  readonly #settle: (decision: Decision | Promise<Decision>) => void
+
+  constructor(
+    mount: Mount,
+    asked: Asked,
+    reason: ForwardReason,
+    finding: Finding,
+    settle: (decision: Decision | Promise<Decision>) => void,
+  ) {
+    this.#mount = mount
+    this.#asked = asked
+    this.#reason = reason
+    this.#finding = finding
+    this.#settle = settle
+  }
+
+  announce(answer: LeadersAnswer, recording: Recording): boolean {
+    if (!this.#agrees(answer)) return true
+    const { request } = this.#asked
+    const { fields } = request
+    const plain =
+      request.method === 'GET' &&
+      fields.range === undefined &&
+      fields['if-none-match'] === undefined &&
+      fields['if-modified-since'] === undefined
+    if (!plain || recording.length === undefined) return false
+    const now = this.#mount.responses.clock.now()
+    this.#collapsed(replyFollowing(answer.entry, recording, now, this.#mount.settings.name, this.#parts))
+    return true
+  }
+
+  complete(answer: LeadersAnswer, body: Buffer): void {
+    if (!this.#agrees(answer)) return
+    const now = this.#mount.responses.clock.now()
+    const { name } = this.#mount.settings
+    this.#collapsed(replyFrom(answer.entry, body, this.#asked.request, now, name, this.#parts))
+  }
+
+  release(): void {
+    this.#settle(this.#mount.sendOn(this.#asked, this.#reason, this.#finding, false))
+  }
+
+  lead(): void {
+    this.#settle(this.#mount.sendOn(this.#asked, this.#reason, this.#finding, true))
+  }
+
+  lost(): void {
+    const { settings, responses } = this.#mount
+    const now = responses.clock.now()
+    const held: Held | undefined = isHeld(this.#finding) ? this.#finding : undefined
+    const { control, request } = this.#asked
+    if (held === undefined || !mayStandIn(held.entry, 'lost', control, settings.profile, now)) return this.release()
+    this.#mount.tellStale(request, 'origin-failed')
+    const parts: StatusParts = { ...this.#parts, ttl: held.entry.ttl(now), detail: 'origin-failed' }
+    const reply = replyFrom(held.entry, held.body, request, now, settings.name, parts)
+    this.#settle({ kind: 'stale', reply, refresh: undefined })
+  }
+
+  /** Whether the leader's answer is also this request's; if not, it goes its own way. */
+  #agrees({ entry, variant }: LeadersAnswer): boolean {
+    const { request, control } = this.#asked
+    if (variantKey('', entry.vary, request.fields) !== variant) {
+      this.#settle(this.#mount.regroup(this.#asked, this.#reason, this.#finding, entry.vary))
+      return false
+    }
+    const { clock } = this.#mount.responses
+    const evaluation = evaluate(
+      entry,
+      control && { ...control, noCache: false, maxAge: undefined },
+      this.#mount.settings.profile,
+      clock.now(),
+    )
+    if (evaluation === 'fresh' && entry.range === undefined) return true
+    this.release()
+    return false
+  }
+
+  get #parts(): StatusParts {
+    return { fwd: this.#reason, collapsed: true }
+  }
+
+  #collapsed(reply: Reply): void {
+    this.#mount.tellCollapsed(this.#asked.request)
+    this.#settle({ kind: 'hit', reply })
+  }
+}

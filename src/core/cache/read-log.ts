@@ -1,0 +1,150 @@
+import type { Fields } from '../http/message.ts'
+import { TRACING } from './policy/storable.ts'
+
+/**
+ * Fields whose reading never counts: they do not choose between representations, or the cache itself answers for them,
+ * or (Host) they are in the key.
+ */
+const NEVER_COUNTED = new Set<string>([
+  'host',
+  ':authority',
+  ':scheme',
+  ':method',
+  ':path',
+  'if-none-match',
+  'if-modified-since',
+  'if-match',
+  'if-unmodified-since',
+  'if-range',
+  'range',
+  'cache-control',
+  'pragma',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'transfer-encoding',
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'upgrade',
+  'expect',
+  'te',
+  'trailer',
+  'http2-settings',
+  ...TRACING,
+])
+
+/** Where the client comes from: read for logs and limits, reported only, and refused by the strict mode. */
+const CLIENT_ADDRESS = new Set([
+  'x-forwarded-for',
+  'x-real-ip',
+  'x-client-ip',
+  'cf-connecting-ip',
+  'true-client-ip',
+  'fastly-client-ip',
+])
+
+const CREDENTIALS = new Set(['cookie', 'authorization', 'proxy-authorization'])
+
+/**
+ * Notes which request fields a handler reads. It is the handler of a Proxy around the fields: reads by name are noted,
+ * an enumeration excuses each name once and within the tick, and is noted as such.
+ */
+export class ReadLog {
+  /** Names read by name, that neither key nor Vary may cover. */
+  readonly names = new Set<string>()
+  /** What was read that belongs to one person: a field or a property of the request. */
+  readonly credentials = new Set<string>()
+  /** The client's address was read. */
+  clientAddress = false
+  /** All fields were enumerated, so later reads of the copy cannot be seen. */
+  copied = false
+  /** Called for each new name or credential, with the name. */
+  onRead: ((name: string, credential: boolean) => void) | undefined
+  readonly #ignored: ReadonlySet<string> | undefined
+  #excused: Set<string> | undefined
+  #suspended = 0
+  #closed = false
+
+  constructor(ignored?: ReadonlySet<string>) {
+    this.#ignored = ignored
+  }
+
+  /** The fields, watched. */
+  watch<T extends Fields>(fields: T): T {
+    return new Proxy<Fields>(fields, this) as T
+  }
+
+  /** Reads during `work` do not count. */
+  suspend<T>(work: () => T): T {
+    this.#suspended++
+    try {
+      return work()
+    } finally {
+      this.#suspended--
+    }
+  }
+
+  /** Nothing counts any more: the response has ended. */
+  close(): void {
+    this.#closed = true
+  }
+
+  /** Notes the reading of a property that another middleware put on the request, such as `user`. */
+  readProperty(name: string): void {
+    if (this.#closed || this.#suspended > 0 || this.#ignored?.has(name) || this.credentials.has(name)) return
+    this.credentials.add(name)
+    this.onRead?.(name, true)
+  }
+
+  /** Forgets that a credential was read: it has been taken apart, and its parts are watched instead. */
+  forgive(name: string): void {
+    this.credentials.delete(name)
+  }
+
+  /** Proxy trap. */
+  get(fields: Fields, name: string | symbol, receiver: unknown): unknown {
+    if (typeof name === 'string') this.#note(fields, name)
+    return Reflect.get(fields, name, receiver)
+  }
+
+  /** Proxy trap. */
+  has(fields: Fields, name: string | symbol): boolean {
+    if (typeof name === 'string') this.#note(fields, name)
+    return Reflect.has(fields, name)
+  }
+
+  /** Proxy trap: somebody enumerates all fields, to log or to copy them. */
+  ownKeys(fields: Fields): ArrayLike<string | symbol> {
+    const keys = Reflect.ownKeys(fields)
+    if (!this.#closed && this.#suspended === 0) {
+      this.copied = true
+      if (this.#excused === undefined) process.nextTick(() => (this.#excused = undefined))
+      this.#excused = new Set(keys.filter((key) => typeof key === 'string'))
+    }
+    return keys
+  }
+
+  /** Proxy trap. */
+  getOwnPropertyDescriptor(fields: Fields, name: string | symbol): PropertyDescriptor | undefined {
+    if (typeof name === 'string' && !this.#excused?.has(name)) this.#note(fields, name)
+    return Reflect.getOwnPropertyDescriptor(fields, name)
+  }
+
+  #note(fields: Fields, name: string): void {
+    if (this.#closed || this.#suspended > 0 || NEVER_COUNTED.has(name) || this.names.has(name)) return
+    if (this.#excused?.delete(name)) return
+    if (this.#ignored?.has(name)) return
+    if (name in Object.prototype && !Object.hasOwn(fields, name)) return
+    if (CLIENT_ADDRESS.has(name)) {
+      this.clientAddress = true
+      return
+    }
+    if (CREDENTIALS.has(name) && fields[name] !== undefined) {
+      this.readProperty(name)
+      return
+    }
+    this.names.add(name)
+    this.onRead?.(name, false)
+  }
+}

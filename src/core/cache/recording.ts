@@ -1,0 +1,153 @@
+import type { Store } from '../store/store.ts'
+
+/** Why a recording failed. */
+export type RecordingFailure = 'too-large' | 'no-memory' | 'content-length' | 'truncated' | 'credentials-read'
+
+/** The bytes of a response on their way to the client, kept for the store and for those who follow. */
+export type RecordingState = 'open' | 'complete' | 'failed'
+
+/**
+ * Copies the chunks of one response. It never slows the response down: when the memory for recordings or the store's
+ * entry limit is used up it fails, and the response goes on without it. With a declared length all memory is reserved
+ * at the start, so that a follower who has received bytes is never cut for want of memory.
+ */
+export class Recording {
+  state: RecordingState = 'open'
+  readonly length: number | undefined
+  /** Somebody reads along. */
+  followed = false
+  /** Called once when the recording fails, with the reason. */
+  onFail: ((reason: RecordingFailure) => void) | undefined
+  readonly #store: Pick<Store, 'reserve' | 'release' | 'maxEntrySize'>
+  #chunks: Buffer[] = []
+  #whole: Buffer | undefined
+  #bytes = 0
+  #reserved = 0
+  #waiting: (() => void)[] = []
+
+  private constructor(store: Pick<Store, 'reserve' | 'release' | 'maxEntrySize'>, length: number | undefined) {
+    this.#store = store
+    this.length = length
+  }
+
+  /** A recording of `length` bytes (undefined: not known yet), or why there can be none. */
+  static open(
+    store: Pick<Store, 'reserve' | 'release' | 'maxEntrySize'>,
+    length: number | undefined,
+  ): Recording | 'too-large' | 'no-memory' {
+    if (length !== undefined && length > store.maxEntrySize) return 'too-large'
+    const recording = new Recording(store, length)
+    if (length !== undefined) {
+      if (!store.reserve(length)) return 'no-memory'
+      recording.#reserved = length
+    }
+    return recording
+  }
+
+  /** Bytes copied so far. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Copies a chunk; the caller may reuse its memory afterwards. */
+  write(chunk: Uint8Array): void {
+    if (this.state !== 'open' || chunk.length === 0) return
+    const total = this.#bytes + chunk.length
+    if (this.length !== undefined) {
+      if (total > this.length) return this.fail('content-length')
+      this.#whole ??= Buffer.allocUnsafeSlow(this.length)
+      this.#whole.set(chunk, this.#bytes)
+    } else {
+      if (total > this.#store.maxEntrySize) return this.fail('too-large')
+      if (!this.#store.reserve(chunk.length)) return this.fail('no-memory')
+      this.#reserved += chunk.length
+      const copy = Buffer.allocUnsafeSlow(chunk.length)
+      copy.set(chunk)
+      this.#chunks.push(copy)
+    }
+    this.#bytes = total
+    this.#wake()
+  }
+
+  /** Ends the recording; false if it had failed or its bytes disagree with the declared length. */
+  complete(): boolean {
+    if (this.state !== 'open') return false
+    if (this.length !== undefined && this.#bytes !== this.length) {
+      this.fail('content-length')
+      return false
+    }
+    this.#whole ??= this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks)
+    this.#chunks = []
+    this.state = 'complete'
+    this.#giveBack()
+    this.#wake()
+    return true
+  }
+
+  /** Drops the recording; who follows it is cut. */
+  fail(reason: RecordingFailure): void {
+    if (this.state !== 'open') return
+    this.state = 'failed'
+    this.#chunks = []
+    this.#whole = undefined
+    this.#giveBack()
+    this.#wake()
+    this.onFail?.(reason)
+  }
+
+  /** The whole content of a complete recording. */
+  get body(): Buffer {
+    return this.#whole ?? EMPTY
+  }
+
+  /** Bytes from `position` on that are here already; only for recordings with a declared length. */
+  from(position: number): Buffer {
+    return this.#whole === undefined ? EMPTY : this.#whole.subarray(position, this.#bytes)
+  }
+
+  /** Resolves when there is more to read, or nothing more will come. */
+  changed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+    })
+  }
+
+  #giveBack(): void {
+    if (this.#reserved > 0) this.#store.release(this.#reserved)
+    this.#reserved = 0
+  }
+
+  #wake(): void {
+    if (this.#waiting.length === 0) return
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resolve of waiting) resolve()
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
+
+/** The recording ended before its content was complete: its leader failed or left. */
+export class RecordingLostError extends Error {
+  override readonly name = 'RecordingLostError'
+  readonly code = 'ERR_BREAKWATER_RECORDING_LOST'
+
+  constructor() {
+    super('The response being followed ended before it was complete; ask again')
+  }
+}
+
+/** The content of a recording in flight, pulled at the reader's own speed. */
+export async function* follow(recording: Recording): AsyncGenerator<Buffer, void, void> {
+  recording.followed = true
+  let position = 0
+  for (;;) {
+    if (recording.state === 'failed') throw new RecordingLostError()
+    const chunk = recording.from(position)
+    if (chunk.length > 0) {
+      position += chunk.length
+      yield chunk
+    } else if (recording.state === 'complete') return
+    else await recording.changed()
+  }
+}

@@ -1,0 +1,238 @@
+import { type Clock, systemClock } from '../clock.ts'
+import { eventChannel } from '../events.ts'
+import { clockOption, duration, knownOptions, quote } from '../options.ts'
+import { asStore } from '../store/as-store.ts'
+import { type GuardedStore, guardStore, StoreBudget, type StoreEvent } from '../store/guard.ts'
+import type { KeyvLike } from '../store/keyv.ts'
+import type { Store } from '../store/store.ts'
+import { type BanLog, bansOf } from './bans.ts'
+import { BoundedMap } from './bounded-map.ts'
+import { InFlight } from './in-flight.ts'
+import { type Inspection, inspectMount } from './inspect.ts'
+import { primaryKey } from './key.ts'
+import type { Mount } from './mount.ts'
+import type { RefusalReason } from './policy/storable.ts'
+import { type PurgeRequest, purgeBan } from './purge.ts'
+import { Shelf } from './shelf.ts'
+import { type Runner, type WarmOptions, type WarmReport, warmAll } from './warm.ts'
+
+export interface ResponseCacheOptions {
+  /** Where responses are kept: a Store or a Keyv. Default: the memory store of 64 MiB of this process. */
+  readonly store?: Store | KeyvLike | undefined
+  /** What a request may spend waiting for the store, over all calls together, ms. Default 100. */
+  readonly storeTimeout?: number | undefined
+  /** Default `systemClock`. */
+  readonly clock?: Clock | undefined
+}
+
+/** What a cache has done since it was made. */
+export interface CacheStats {
+  readonly hits: number
+  readonly stale: number
+  readonly misses: number
+  /** Requests that are not for the cache: other methods, content, upgrades. */
+  readonly bypasses: number
+  readonly collapsed: number
+  readonly stored: number
+  readonly refused: number
+  readonly freshened: number
+  readonly refreshes: number
+  readonly storeErrors: number
+}
+
+/** How long an unshareable key is not waited for, ms (hit-for-miss). */
+const UNSHARED_TIME = 120_000
+const REMEMBERED_KEYS = 10_000
+
+/**
+ * A cache of HTTP responses (RFC 9111). One may serve any number of Express, Koa, node and undici mounts; without
+ * one of their own, all mounts of a process share `defaultCache()`.
+ *
+ * @throws TypeError or RangeError for an option it cannot use.
+ */
+export class ResponseCache {
+  /** @internal */
+  readonly clock: Clock
+  /** @internal */
+  readonly store: GuardedStore
+  /** @internal */
+  readonly shelf: Shelf
+  /** @internal */
+  readonly bans: BanLog
+  /** @internal */
+  readonly inFlight: InFlight = new InFlight()
+  /** @internal */
+  readonly counts: { -readonly [K in keyof CacheStats]: CacheStats[K] } = {
+    hits: 0,
+    stale: 0,
+    misses: 0,
+    bypasses: 0,
+    collapsed: 0,
+    stored: 0,
+    refused: 0,
+    freshened: 0,
+    refreshes: 0,
+    storeErrors: 0,
+  }
+  readonly #storeTimeout: number
+  readonly #unshared = new BoundedMap<string, number>(REMEMBERED_KEYS)
+  readonly #shared = new BoundedMap<string, true>(REMEMBERED_KEYS)
+  readonly #refusals = new BoundedMap<string, RefusalReason>(REMEMBERED_KEYS / 10)
+  readonly #mounts = new Set<Mount>()
+  readonly #runners = new Set<Runner>()
+
+  constructor(options: ResponseCacheOptions = {}) {
+    knownOptions('ResponseCache', options, ['store', 'storeTimeout', 'clock'])
+    this.clock = clockOption('clock', options.clock, systemClock)
+    this.#storeTimeout = duration('storeTimeout', options.storeTimeout, 100)
+    const store = asStore(options.store)
+    this.store = guardStore(store, {
+      storeTimeout: this.#storeTimeout,
+      clock: this.clock,
+      onEvent: (event) => this.#tellStore(event),
+    })
+    this.bans = bansOf(store)
+    this.shelf = new Shelf(this.store, this.bans)
+  }
+
+  /** Counts since the cache was made. */
+  stats(): CacheStats {
+    return { ...this.counts }
+  }
+
+  /**
+   * Removes stored responses, or makes them stale (`soft`). Later lookups no longer see them, and answers already
+   * under way are not stored. It resolves when the store has it.
+   *
+   * @throws TypeError for a request it cannot understand, or that the store cannot do: a far store purges one absolute
+   *   URL or everything.
+   */
+  async purge(request: PurgeRequest): Promise<void> {
+    const { ban, soft } = purgeBan(request)
+    if (this.store.near) this.bans.add(ban, soft, this.clock.now())
+    else if (ban.kind === 'all' && !soft) await this.store.clear()
+    else if (ban.kind === 'target' && ban.authority !== undefined) await this.#purgeFar(ban.authority, ban.target, soft)
+    else {
+      throw new TypeError(
+        `The store ${this.store.name} can purge one absolute URL or all, not ${quote(request)}; ` +
+          'groups, prefixes, paths on every authority and soft purges of all need a store in this process',
+      )
+    }
+    if (ban.kind === 'all' && !soft) {
+      this.inFlight.invalidateAll()
+      if (this.store.near) await this.store.clear()
+    }
+    const purged = eventChannel('breakwater:cache:purge')
+    if (purged.hasSubscribers) purged.publish({ what: JSON.stringify(ban), soft })
+  }
+
+  /**
+   * Runs requests through the mounts so that their answers are stored, `concurrency` at a time (default 4). URLs are
+   * absolute; for a server the authority is the one its clients use.
+   *
+   * @throws TypeError where no mount can run requests yet: wrap the listener in `shield`, use the undici interceptor,
+   *   or hand the listener in as `listener`.
+   */
+  warm(urls: Iterable<string>, options: WarmOptions = {}): Promise<WarmReport> {
+    return warmAll([...this.#runners], urls, options)
+  }
+
+  /**
+   * Why a request is answered as it is: one report for each mount, with the key, whether a response is stored under
+   * it, until when, and if not, why not.
+   */
+  async inspect(request: { url: string; method?: string; headers?: Record<string, string> }): Promise<Inspection[]> {
+    return Promise.all([...this.#mounts].map((mount) => inspectMount(mount, request)))
+  }
+
+  /** @internal */
+  register(mount: Mount): void {
+    this.#mounts.add(mount)
+  }
+
+  /** @internal */
+  attach(runner: Runner): void {
+    this.#runners.add(runner)
+  }
+
+  /** @internal A budget for one request's waiting; none is needed before a near store. */
+  newBudget(): StoreBudget | undefined {
+    return this.store.near ? undefined : new StoreBudget(this.clock, this.#storeTimeout)
+  }
+
+  /** @internal Removes what stands under a key, and what is under way for it. */
+  invalidate(primary: string): void {
+    this.shelf.remove(primary)
+    this.inFlight.invalidate(primary)
+  }
+
+  /** @internal RFC 9875 section 3. A far store knows no groups; its entries go when their freshness ends. */
+  invalidateGroup(_authority: string, group: string): void {
+    if (this.store.near) this.bans.add({ kind: 'group', group }, false, this.clock.now())
+  }
+
+  /** @internal */
+  isUnshared(primary: string): boolean {
+    const until = this.#unshared.get(primary)
+    if (until === undefined) return false
+    if (until > this.clock.now()) return true
+    this.#unshared.delete(primary)
+    return false
+  }
+
+  /** @internal */
+  rememberUnshared(primary: string): void {
+    this.#unshared.set(primary, this.clock.now() + UNSHARED_TIME)
+    this.#shared.delete(primary)
+  }
+
+  /** @internal */
+  isKnownShared(primary: string): boolean {
+    return this.#shared.has(primary)
+  }
+
+  /** @internal */
+  rememberShared(primary: string): void {
+    this.#shared.set(primary, true)
+    this.#unshared.delete(primary)
+    this.#refusals.delete(primary)
+  }
+
+  /** @internal */
+  rememberRefusal(primary: string, reason: RefusalReason): void {
+    this.#refusals.set(primary, reason)
+  }
+
+  /** @internal */
+  lastRefusal(primary: string): RefusalReason | undefined {
+    return this.#refusals.get(primary)
+  }
+
+  async #purgeFar(authority: string, target: string, soft: boolean): Promise<void> {
+    const keys = new Set<string>()
+    for (const { settings } of this.#mounts) {
+      for (const scheme of ['http', 'https']) {
+        const { direction, shared } = settings.profile
+        keys.add(primaryKey({ direction, shared, partition: '', scheme, authority, target }))
+      }
+    }
+    for (const key of keys) this.inFlight.invalidate(key)
+    await Promise.all(
+      [...keys].map((key) => (soft ? this.shelf.expire(key, this.clock.now()) : this.shelf.removeNow(key))),
+    )
+  }
+
+  #tellStore({ type, operation, store, error }: StoreEvent): void {
+    this.counts.storeErrors++
+    const channel = eventChannel('breakwater:store')
+    if (channel.hasSubscribers) channel.publish({ store, type, operation, error })
+  }
+}
+
+let shared: ResponseCache | undefined
+
+/** The cache that all mounts without one of their own share, on the process-wide memory store. */
+export function defaultCache(): ResponseCache {
+  shared ??= new ResponseCache()
+  return shared
+}

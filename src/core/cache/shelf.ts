@@ -1,0 +1,185 @@
+import { type FieldValue, fieldsOf, firstLine, type RequestHead } from '../http/message.ts'
+import { languageMatches } from '../http/vary.ts'
+import type { GuardedStore, StoreBudget } from '../store/guard.ts'
+import type { StoreItem } from '../store/store.ts'
+import type { BanLog } from './bans.ts'
+import { type Entry, reviveEntry } from './entry.ts'
+import { variantKey } from './key.ts'
+import { covers } from './reply.ts'
+import { isVariantIndex, selectingSets, type VariantIndex, withVariant } from './variants.ts'
+
+/** A stored response that matches a request. */
+export interface Held {
+  readonly entry: Entry
+  readonly body: Buffer
+  /** The key it stands under: the primary one, or its variant's. */
+  readonly key: string
+}
+
+/** What stands under a primary key for a request. */
+export type Finding = Held | VariantIndex | undefined
+
+export function isHeld(finding: Finding): finding is Held {
+  return finding !== undefined && 'entry' in finding
+}
+
+/** How the store is asked on behalf of one request. */
+export interface Asking {
+  readonly budget: StoreBudget | undefined
+  readonly signal: AbortSignal | undefined
+  /** Variants may be told apart by Content-Language (RFC 9111 section 4.1 allows it; `safe` does not). */
+  readonly byLanguage: boolean
+}
+
+/** Finds, keeps and removes responses in a store: one item per resource, or an index and one item per variant. */
+export class Shelf {
+  readonly #store: GuardedStore
+  readonly #bans: BanLog
+
+  constructor(store: GuardedStore, bans: BanLog) {
+    this.#store = store
+    this.#bans = bans
+  }
+
+  /** The newest stored response that matches; the index where none of the variants does. Sync on a near store. */
+  find(primary: string, request: RequestHead, asking: Asking): Finding | Promise<Finding> {
+    const item = this.#store.get(primary, asking.budget, asking.signal)
+    if (item instanceof Promise) return item.then((found) => this.#match(primary, found, request, asking))
+    return this.#match(primary, item, request, asking)
+  }
+
+  #match(
+    primary: string,
+    item: StoreItem | undefined,
+    request: RequestHead,
+    asking: Asking,
+  ): Finding | Promise<Finding> {
+    if (item === undefined) return undefined
+    if (isVariantIndex(item.meta)) return this.#select(primary, item.meta, request, asking)
+    return this.#held(primary, item, request)
+  }
+
+  #select(primary: string, index: VariantIndex, request: RequestHead, asking: Asking): Finding | Promise<Finding> {
+    const keys = variantKeys(primary, index, request, asking.byLanguage)
+    const items = keys.map((key) => this.#store.get(key, asking.budget, asking.signal))
+    if (items.some((item) => item instanceof Promise)) {
+      return Promise.all(items).then((found) => this.#newest(keys, found, request) ?? index)
+    }
+    return this.#newest(keys, items as (StoreItem | undefined)[], request) ?? index
+  }
+
+  #newest(keys: readonly string[], items: readonly (StoreItem | undefined)[], request: RequestHead): Held | undefined {
+    let newest: Held | undefined
+    items.forEach((item, i) => {
+      if (item === undefined) return
+      const held = this.#held(keys[i] as string, item, request)
+      if (held !== undefined && (newest === undefined || held.entry.bornAt > newest.entry.bornAt)) newest = held
+    })
+    return newest
+  }
+
+  #held(key: string, item: StoreItem, request: RequestHead): Held | undefined {
+    const entry = reviveEntry(item.meta)
+    if (entry === undefined || !covers(entry, request) || !this.#passesBans(key, entry)) return undefined
+    return { entry, body: item.body, key }
+  }
+
+  #passesBans(key: string, entry: Entry): boolean {
+    const verdict = this.#bans.check(entry)
+    if (verdict === 'removed') {
+      void this.#store.delete(key)
+      return false
+    }
+    if (verdict !== undefined) entry.expiredAt = Math.min(entry.expiredAt ?? Infinity, verdict.staleAt)
+    entry.bansPassed = this.#bans.latest
+    return true
+  }
+
+  /** Keeps a response for `lifetime` ms, replacing the one it stands for. `request` is the one it answered. */
+  keep(primary: string, entry: Entry, body: Buffer, lifetime: number, request: RequestHead): void {
+    const { vary } = entry
+    if (vary.length === 0) {
+      void this.#store.set(primary, { meta: entry, body }, lifetime)
+      return
+    }
+    const known = this.#store.get(primary)
+    if (known instanceof Promise)
+      void known.then((item) => this.#keepVariant(primary, item, entry, body, lifetime, request))
+    else this.#keepVariant(primary, known, entry, body, lifetime, request)
+  }
+
+  #keepVariant(
+    primary: string,
+    known: StoreItem | undefined,
+    entry: Entry,
+    body: Buffer,
+    lifetime: number,
+    request: RequestHead,
+  ): void {
+    const key = variantKey(primary, entry.vary, request.fields)
+    const index = known !== undefined && isVariantIndex(known.meta) ? known.meta : undefined
+    const language = firstLine(fieldsOf(entry.lines)['content-language'])
+    const next = withVariant(index, { key, names: entry.vary, language })
+    for (const { key: dropped } of next.dropped) void this.#store.delete(dropped)
+    void this.#store.set(key, { meta: entry, body }, lifetime)
+    void this.#store.set(primary, { meta: next.index, body: NOTHING }, Math.max(lifetime, INDEX_LIFETIME))
+  }
+
+  /** Removes a resource with all its variants, and tells when the store has done it. */
+  async removeNow(primary: string): Promise<void> {
+    const known = await this.#store.get(primary)
+    const variants = known !== undefined && isVariantIndex(known.meta) ? known.meta.variants : []
+    await Promise.all([primary, ...variants.map(({ key }) => key)].map((key) => this.#store.delete(key)))
+  }
+
+  /** Makes a resource and all its variants stale from `now` on. */
+  async expire(primary: string, now: number): Promise<void> {
+    const known = await this.#store.get(primary)
+    const variants = known !== undefined && isVariantIndex(known.meta) ? known.meta.variants : []
+    await Promise.all(
+      [primary, ...variants.map(({ key }) => key)].map(async (key) => {
+        const item = await this.#store.get(key)
+        const entry = item && reviveEntry(item.meta)
+        if (item === undefined || entry === undefined) return
+        await this.#store.set(key, { meta: entry.with({ expiredAt: now }), body: item.body }, EXPIRED_LIFETIME)
+      }),
+    )
+  }
+
+  /** Removes a resource with all its variants. */
+  remove(primary: string): void {
+    const known = this.#store.get(primary)
+    const drop = (item: StoreItem | undefined): void => {
+      if (item !== undefined && isVariantIndex(item.meta)) {
+        for (const { key } of item.meta.variants) void this.#store.delete(key)
+      }
+    }
+    if (known instanceof Promise) void known.then(drop)
+    else drop(known)
+    void this.#store.delete(primary)
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/** What is purged softly is kept this long for validation and stale answers, ms. */
+const EXPIRED_LIFETIME = 24 * 60 * 60 * 1000
+
+/** An index outlives its variants, so that it is not rewritten for each of them, ms. */
+const INDEX_LIFETIME = 7 * 24 * 60 * 60 * 1000
+
+function variantKeys(primary: string, index: VariantIndex, request: RequestHead, byLanguage: boolean): string[] {
+  const keys = selectingSets(index).map((names) => variantKey(primary, names, request.fields))
+  const wanted: FieldValue = request.fields['accept-language']
+  if (byLanguage && wanted !== undefined) {
+    const spoken = index.variants.find(
+      ({ names, language }) =>
+        language !== undefined &&
+        names.length === 1 &&
+        names[0] === 'accept-language' &&
+        languageMatches(wanted, language),
+    )
+    if (spoken !== undefined && !keys.includes(spoken.key)) keys.push(spoken.key)
+  }
+  return keys
+}

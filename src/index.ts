@@ -1,0 +1,16 @@
+export type { Inspection } from './core/cache/inspect.ts'
+export type { CacheOptions, CollapseOptions, GuardOptions } from './core/cache/options.ts'
+export type { PurgeRequest } from './core/cache/purge.ts'
+export { RecordingLostError } from './core/cache/recording.ts'
+export {
+  type CacheStats,
+  ResponseCache,
+  type ResponseCacheOptions,
+} from './core/cache/response-cache.ts'
+export type { CacheRule } from './core/cache/rule.ts'
+export type { WarmOptions, WarmProgress, WarmReport } from './core/cache/warm.ts'
+export { type Clock, systemClock } from './core/clock.ts'
+export type { EventName, Events } from './core/events.ts'
+export { type KeyvLike, type KeyvStoreOptions, keyvStore } from './core/store/keyv.ts'
+export { type MemoryStore, type MemoryStoreOptions, memoryStore } from './core/store/memory.ts'
+export type { Store, StoreItem } from './core/store/store.ts'
