@@ -44,6 +44,8 @@ export interface ExchangeParts {
   readonly held: Held | undefined
   readonly flight: Flight | undefined
   readonly leads: boolean
+  /** A refresh behind or a warming, for which no client waits: only a 2xx or a 304 changes what is stored. */
+  readonly behind?: boolean
 }
 
 const PROCESS = randomUUID()
@@ -55,6 +57,9 @@ export class Exchange {
   readonly reason: ForwardReason
   /** What the handler reads, where a guard watches; set by the bridge. */
   reads: ReadLog | undefined
+  /** Whether the answer, or a 304 to it, was stored. */
+  stored = false
+  readonly #behind: boolean
   readonly #mount: Mount
   readonly #native: unknown
   readonly #primary: string | undefined
@@ -75,6 +80,7 @@ export class Exchange {
     this.reason = parts.reason
     this.#mount = parts.mount
     this.#native = parts.native
+    this.#behind = parts.behind ?? false
     this.#primary = parts.primary
     this.#control = parts.control
     this.#held = parts.held
@@ -121,6 +127,7 @@ export class Exchange {
     if (status < 200) return { kind: 'pass', cacheStatus: undefined }
     if (isUnsafe(this.request.method)) return this.#unsafe(response, now)
     if (this.#primary === undefined) return this.#pass(undefined)
+    if (this.#behind && status >= 300 && status !== 304) return this.#refuse('status')
     if (status === 304 && this.conditions !== undefined) return this.#freshen(response, now)
     const failure = failureOf(status)
     const reply = failure && this.#standIn(failure, now, status)
@@ -134,7 +141,7 @@ export class Exchange {
 
   /** The origin gave no answer: a stale one where that is allowed (RFC 9111 section 4.2.4). */
   lost(): Reply | undefined {
-    if (this.#state === 'done') return undefined
+    if (this.#state === 'done' || this.#behind) return undefined
     return this.#standIn('lost', this.#mount.responses.clock.now(), undefined)
   }
 
@@ -401,6 +408,7 @@ export class Exchange {
   #store(entry: Entry, body: Buffer): void {
     if (this.#flight !== undefined && this.#flight.epoch !== this.#epoch) return this.#tellRefused('invalidated')
     this.#mount.keep(this.#primary as string, entry, body, this.request)
+    this.stored = true
   }
 
   #remove(): void {

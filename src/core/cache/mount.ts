@@ -114,7 +114,7 @@ export class Mount {
       control: undefined,
       primary: this.keyOf(request, native),
     }
-    return this.#exchange(asked, 'request', undefined, true)
+    return this.#exchange(asked, 'request', undefined, true, true)
   }
 
   #decide(asked: Asked, finding: Finding): Decision | Promise<Decision> {
@@ -155,17 +155,11 @@ export class Mount {
   }
 
   #refresh(asked: Asked, held: Held): Exchange {
-    const { request } = asked
-    const fields =
-      this.settings.profile.direction === 'out'
-        ? withoutConditions(request.fields)
-        : selected(request.fields, held.entry.vary)
-    return this.#exchange(
-      { ...asked, request: { ...request, method: 'GET', fields }, control: undefined },
-      'stale',
-      held,
-      true,
-    )
+    const { fields } = asked.request
+    const isOut = this.settings.profile.direction === 'out'
+    const carried = isOut ? withoutConditions(fields) : selected(fields, held.entry.vary)
+    const request: RequestHead = { ...asked.request, method: 'GET', fields: carried }
+    return this.#exchange({ ...asked, request, control: undefined }, 'stale', held, true, true)
   }
 
   // Sending on
@@ -204,13 +198,13 @@ export class Mount {
     return { kind: exchange.conditions === undefined ? 'miss' : 'validate', exchange }
   }
 
-  #exchange(asked: Asked, reason: ForwardReason, finding: Finding, mayLead: boolean): Exchange {
+  #exchange(asked: Asked, reason: ForwardReason, finding: Finding, mayLead: boolean, behind = false): Exchange {
     const flight = this.responses.inFlight.join(flightKey(asked, finding))
     const leads = mayLead && !flight.led
     if (leads) flight.led = true
     const { request, native, primary, control } = asked
     const held = isHeld(finding) ? finding : undefined
-    return new Exchange({ mount: this, request, native, primary, control, reason, held, flight, leads })
+    return new Exchange({ mount: this, request, native, primary, control, reason, held, flight, leads, behind })
   }
 
   /** Only an answer that will be whole, and that the client's own conditions cannot cut short, is worth waiting for. */
