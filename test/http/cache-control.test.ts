@@ -124,6 +124,7 @@ describe('RFC 9111 section 4.2.1: duplicates', () => {
     ['stale-if-error=9, stale-if-error=8', { staleIfError: 8 }],
     ['max-stale, max-stale=5', { maxStale: 5 }],
     ['min-fresh=5, min-fresh=9', { minFresh: 9 }],
+    ['min-fresh=9, min-fresh=5', { minFresh: 9 }],
     ['min-fresh=5, min-fresh=foo', { minFresh: 5 }],
   ])('of %j the stricter one counts', (value, expected) => {
     expect(said(value)).toEqual(expected)

@@ -24,6 +24,7 @@ describe('RFC 9110 section 8.8.3.2: comparison of entity tags', () => {
     ['abc', '"abc"', false, false],
     ['w/"1"', '"1"', false, false],
     ['"', '"', false, true],
+    ['a"', 'a"', false, true],
     ['"1""', '"1""', false, true],
     ['', '', false, false],
   ])('%s and %s: strong %s, weak %s', (a, b, strong, weak) => {

@@ -1,3 +1,5 @@
+import { memoised } from './memo.ts'
+
 const DAY = '(?:mon|tue|wed|thu|fri|sat|sun)'
 const LONG_DAY = '(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)'
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
@@ -22,13 +24,19 @@ const LATEST = utc(9999, 11, 31, 23, 59, 59) as number
  * @param now the moment from which a two-digit year is read
  */
 export function parseHttpDate(value: string, now: number = REFERENCE): number | undefined {
+  const exact = parseExact(value)
+  if (exact !== undefined) return exact
+  const m = RFC_850.exec(value)
+  return m === null ? undefined : nearest(m, Number.isFinite(now) ? now : REFERENCE)
+}
+
+/** The two forms that say the whole year; the same few dates come again and again. */
+const parseExact = memoised((value): number | undefined => {
   let m = IMF_FIXDATE.exec(value)
   if (m !== null) return fromParts(Number(m[3]), m[2], m[1], m[4], m[5], m[6])
   m = ASCTIME.exec(value)
-  if (m !== null) return fromParts(Number(m[6]), m[1], m[2], m[3], m[4], m[5])
-  m = RFC_850.exec(value)
-  return m === null ? undefined : nearest(m, Number.isFinite(now) ? now : REFERENCE)
-}
+  return m === null ? undefined : fromParts(Number(m[6]), m[1], m[2], m[3], m[4], m[5])
+})
 
 /** The moment as IMF-fixdate, the only form that may be sent. */
 export function formatHttpDate(ms: number): string {
@@ -68,5 +76,5 @@ function utc(year: number, month: number, day: number, h: number, m: number, s: 
   if (h > 23 || m > 59 || s > 60) return undefined
   const date = new Date(0)
   date.setUTCFullYear(year, month, day)
-  return date.getUTCDate() === day && date.getUTCMonth() === month ? date.setUTCHours(h, m, s) : undefined
+  return date.getUTCMonth() === month ? date.setUTCHours(h, m, s) : undefined
 }
