@@ -45,7 +45,7 @@ function lowerCase(text: string): string {
 }
 
 /** The parts between separators, trimmed; a separator inside a quoted-string does not count. */
-export function splitOutsideQuotes(text: string, separator: ',' | ';'): string[] {
+function splitOutsideQuotes(text: string, separator: ',' | ';'): string[] {
   if (!text.includes('"')) return text.split(separator).map(trimWhitespace)
   const parts: string[] = []
   let from = 0
