@@ -1,0 +1,515 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { StoreGuardOptions } from '../../src/core/store/guard.ts'
+import { type GuardedStore, guardStore, StoreBudget, type StoreEvent } from '../../src/core/store/guard.ts'
+import { memoryStore } from '../../src/core/store/memory.ts'
+import type { Store, StoreItem } from '../../src/core/store/store.ts'
+import { HeldClock } from './held-clock.ts'
+import { itemOf } from './items.ts'
+
+const minute = 60_000
+
+type Answer = () => unknown
+
+/** A store that answers as it is told. */
+class ToldStore {
+  readonly name = 'told'
+  readonly near: boolean
+  readonly maxEntrySize = 1024 ** 2
+  readonly calls: unknown[][] = []
+  answer: Answer
+
+  constructor(near: boolean, answer: Answer = () => undefined) {
+    this.near = near
+    this.answer = answer
+  }
+
+  #call(...call: unknown[]): never {
+    this.calls.push(call)
+    return this.answer() as never
+  }
+  get = (key: string) => this.#call('get', key)
+  set = (key: string, item: StoreItem, lifetime: number) => this.#call('set', key, item, lifetime)
+  delete = (key: string) => this.#call('delete', key)
+  clear = () => this.#call('clear')
+  reserve = (bytes: number) => this.#call('reserve', bytes)
+  release = (bytes: number) => this.#call('release', bytes)
+}
+
+const hang: Answer = () => new Promise(() => {})
+const reject: Answer = () => Promise.reject(new Error('refused'))
+const throwAtOnce: Answer = () => {
+  throw new Error('thrown')
+}
+const later =
+  (ms: number, value?: unknown): Answer =>
+  () =>
+    new Promise((resolve) => setTimeout(resolve, ms, value))
+
+const garbage: [string, unknown][] = [
+  ['text', 'text'],
+  ['null', null],
+  ['a body that is text', { meta: {}, body: 'text' }],
+  ['a body that is no Buffer', { meta: {}, body: new Uint8Array(3) }],
+  ['no metadata', { body: Buffer.alloc(1) }],
+  ['metadata that is null', { meta: null, body: Buffer.alloc(1) }],
+]
+
+let clock: HeldClock
+let events: StoreEvent[]
+
+beforeEach(() => {
+  clock = new HeldClock()
+  events = []
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+})
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0)
+  vi.useRealTimers()
+})
+
+function guard(store: unknown, options: StoreGuardOptions = {}): GuardedStore {
+  return guardStore(store as Store, { clock, onEvent: (event) => events.push(event), ...options })
+}
+
+/** Lets time pass for timers and for the clock. */
+async function pass(ms: number): Promise<void> {
+  clock.pass(ms)
+  await vi.advanceTimersByTimeAsync(ms)
+}
+
+const types = () => events.map(({ type }) => type)
+
+describe('a far store', () => {
+  const far = (answer?: Answer) => new ToldStore(false, answer)
+
+  test('that answers in time is passed through', async () => {
+    const item = itemOf(5)
+    const store = far(async () => item)
+    const guarded = guard(store)
+    expect(await guarded.get('a')).toBe(item)
+    expect(await guarded.set('a', item, minute)).toBe(true)
+    expect(await guarded.delete('a')).toBe(true)
+    expect(await guarded.clear()).toBe(true)
+    expect(store.calls).toEqual([['get', 'a'], ['set', 'a', item, minute], ['delete', 'a'], ['clear']])
+    expect([guarded.name, guarded.near, guarded.maxEntrySize, events]).toEqual(['told', false, 1024 ** 2, []])
+  })
+
+  test.each([
+    ['rejects', reject, 'refused'],
+    ['throws at once', throwAtOnce, 'thrown'],
+  ])('that %s: a read is a miss, a write is false, each with an event', async (_, answer, message) => {
+    const guarded = guard(far(answer))
+    expect(await guarded.get('a')).toBeUndefined()
+    expect(await guarded.set('a', itemOf(1), minute)).toBe(false)
+    expect(await guarded.delete('a')).toBe(false)
+    expect(await guarded.clear()).toBe(false)
+    expect(events).toEqual(
+      ['get', 'set', 'delete', 'clear'].map((operation) => ({
+        type: 'error',
+        operation,
+        store: 'told',
+        error: new Error(message),
+      })),
+    )
+  })
+
+  test('that hangs: a read is a miss at the deadline', async () => {
+    const found = vi.fn()
+    void Promise.resolve(guard(far(hang), { storeTimeout: 100 }).get('a')).then(found)
+    await pass(99)
+    expect(found).not.toHaveBeenCalled()
+    await pass(1)
+    expect(found).toHaveBeenCalledExactlyOnceWith(undefined)
+    expect(events).toEqual([{ type: 'timeout', operation: 'get', store: 'told' }])
+  })
+
+  test('that hangs: a write is false at its own deadline', async () => {
+    const kept = guard(far(hang)).set('a', itemOf(1), minute)
+    await pass(2_000)
+    expect(await kept).toBe(false)
+    expect(events).toEqual([{ type: 'timeout', operation: 'set', store: 'told' }])
+  })
+
+  test.each<[string, Answer]>([
+    ['success', later(150, itemOf(1))],
+    ['failure', () => (later(150)() as Promise<unknown>).then(() => Promise.reject(new Error('late')))],
+  ])('that is slow: a late %s is ignored', async (_, answer) => {
+    const found = guard(far(answer)).get('a')
+    await pass(100)
+    expect(await found).toBeUndefined()
+    await pass(100)
+    expect(types()).toEqual(['timeout'])
+  })
+
+  test.each(garbage)('that answers with %s: a miss with an event', async (_, value) => {
+    expect(await guard(far(async () => value)).get('a')).toBeUndefined()
+    expect(types()).toEqual(['error'])
+    expect(String(events[0]?.error)).toContain('told answered with something that is no item')
+  })
+
+  test('that answers without a promise is understood', async () => {
+    const item = itemOf(1)
+    expect(await guard(far(() => item)).get('a')).toBe(item)
+  })
+
+  test('an abort ends the wait at once', async () => {
+    const abort = new AbortController()
+    const removed = vi.spyOn(abort.signal, 'removeEventListener')
+    const found = guard(far(later(50, itemOf(1)))).get('a', undefined, abort.signal)
+    abort.abort()
+    expect(await found).toBeUndefined()
+    expect(removed).toHaveBeenCalled()
+    await pass(50)
+    expect(events).toEqual([])
+  })
+
+  test('a signal that is aborted already: the store is not asked', async () => {
+    const store = far()
+    expect(await guard(store).get('a', undefined, AbortSignal.abort())).toBeUndefined()
+    expect(store.calls).toEqual([])
+  })
+
+  test('a signal that never aborts keeps no listener', async () => {
+    const { signal } = new AbortController()
+    const added = vi.spyOn(signal, 'addEventListener')
+    const removed = vi.spyOn(signal, 'removeEventListener')
+    await guard(far(async () => undefined)).get('a', undefined, signal)
+    expect(removed).toHaveBeenCalledTimes(added.mock.calls.length)
+  })
+
+  test('a store left waiting after an abort still counts as late', async () => {
+    const abort = new AbortController()
+    const guarded = guard(far(hang))
+    const reads = Array.from({ length: 5 }, () => guarded.get('a', undefined, abort.signal))
+    abort.abort()
+    await Promise.all(reads)
+    await pass(100)
+    expect(types().at(-1)).toBe('gate-open')
+  })
+
+  test('a listener that throws does no harm', async () => {
+    const onEvent = () => {
+      throw new Error('listener')
+    }
+    expect(await guard(far(reject), { onEvent }).get('a')).toBeUndefined()
+  })
+
+  test('reserve and release are passed on, and a fault in them is a no', () => {
+    const store = far(() => true)
+    const guarded = guard(store)
+    expect(guarded.reserve(10)).toBe(true)
+    guarded.release(10)
+    expect(store.calls).toEqual([
+      ['reserve', 10],
+      ['release', 10],
+    ])
+    store.answer = () => 'yes'
+    expect(guarded.reserve(10)).toBe(false)
+    store.answer = throwAtOnce
+    expect(guarded.reserve(10)).toBe(false)
+    guarded.release(10)
+    expect(events.map(({ operation }) => operation)).toEqual(['reserve', 'release'])
+  })
+})
+
+describe('the budget of a request', () => {
+  test('runs only while something waits', async () => {
+    const budget = new StoreBudget(clock, 100)
+    const guarded = guard(new ToldStore(false, later(30)))
+    const first = guarded.get('a', budget)
+    await pass(30)
+    await first
+    expect(budget.remaining()).toBe(70)
+    await pass(1_000)
+    expect(budget.remaining()).toBe(70)
+  })
+
+  test('is one for all calls: what a first call took, a second does not have', async () => {
+    const budget = new StoreBudget(clock, 100)
+    const store = new ToldStore(false, later(80))
+    const guarded = guard(store)
+    const first = guarded.get('a', budget)
+    await pass(80)
+    await first
+    const second = vi.fn()
+    void Promise.resolve(guarded.get('b', budget)).then(second)
+    await pass(19)
+    expect(second).not.toHaveBeenCalled()
+    await pass(1)
+    expect(second).toHaveBeenCalledWith(undefined)
+    expect(await guarded.get('c', budget)).toBeUndefined()
+    expect(store.calls.length).toBe(2)
+    expect(types()).toEqual(['timeout', 'timeout'])
+    await pass(100)
+    expect(types()).toEqual(['timeout', 'timeout'])
+  })
+
+  test('counts two calls at the same time once', async () => {
+    const budget = new StoreBudget(clock, 100)
+    const guarded = guard(new ToldStore(false, later(40)))
+    const both = [guarded.get('a', budget), guarded.get('b', budget)]
+    await pass(25)
+    expect(budget.remaining()).toBe(75)
+    await pass(15)
+    await Promise.all(both)
+    expect(budget.remaining()).toBe(60)
+  })
+
+  test('a call cut short by its budget is no failure of a store that answers in time', async () => {
+    const guarded = guard(new ToldStore(false, later(20)))
+    for (let i = 0; i < 20; i++) {
+      const cut = guarded.get('a', new StoreBudget(clock, 5))
+      await pass(30)
+      expect(await cut).toBeUndefined()
+    }
+    expect(types()).not.toContain('gate-open')
+  })
+})
+
+describe('the gate', () => {
+  const failing = async (guarded: GuardedStore, times: number) => {
+    for (let i = 0; i < times; i++) await guarded.get('a')
+  }
+
+  test('opens after 5 failures in a row, and the store is not asked any more', async () => {
+    const store = new ToldStore(false, reject)
+    const guarded = guard(store)
+    await failing(guarded, 5)
+    expect(types()).toEqual(['error', 'error', 'error', 'error', 'error', 'gate-open'])
+    expect(await guarded.get('a')).toBeUndefined()
+    expect(await guarded.set('a', itemOf(1), minute)).toBe(false)
+    expect(store.calls.length).toBe(5)
+    expect(events.slice(6).map(({ type, operation }) => [type, operation])).toEqual([
+      ['skipped', 'get'],
+      ['skipped', 'set'],
+    ])
+  })
+
+  test('a success in between starts the count again', async () => {
+    const store = new ToldStore(false, reject)
+    const guarded = guard(store)
+    for (let round = 0; round < 3; round++) {
+      store.answer = reject
+      await failing(guarded, 4)
+      store.answer = async () => undefined
+      await guarded.get('a')
+    }
+    expect(types()).not.toContain('gate-open')
+  })
+
+  test('lets one probe through after 1 s, and closes when it succeeds', async () => {
+    const store = new ToldStore(false, reject)
+    const guarded = guard(store)
+    await failing(guarded, 5)
+    await pass(999)
+    await guarded.get('a')
+    expect(store.calls.length).toBe(5)
+    await pass(1)
+    store.answer = later(10, itemOf(1))
+    const probe = guarded.get('a')
+    expect(await guarded.get('a')).toBeUndefined()
+    expect(store.calls.length).toBe(6)
+    await pass(10)
+    expect(await probe).toBeDefined()
+    expect(types().at(-1)).toBe('gate-closed')
+    const next = guarded.get('a')
+    await pass(10)
+    expect(await next).toBeDefined()
+  })
+
+  test('waits twice as long after each failed probe, 30 s at most', async () => {
+    const store = new ToldStore(false, reject)
+    const guarded = guard(store)
+    await failing(guarded, 5)
+    for (const interval of [1, 2, 4, 8, 16, 30, 30]) {
+      const before = store.calls.length
+      await pass(interval * 1000 - 1)
+      await guarded.get('a')
+      expect(store.calls.length).toBe(before)
+      await pass(1)
+      await guarded.get('a')
+      expect(store.calls.length).toBe(before + 1)
+    }
+    expect(types().filter((type) => type === 'gate-open').length).toBe(1)
+  })
+
+  test('a probe that hangs is a failed probe', async () => {
+    const store = new ToldStore(false, hang)
+    const guarded = guard(store)
+    const reads = Array.from({ length: 5 }, () => guarded.get('a'))
+    await pass(100)
+    await Promise.all(reads)
+    await pass(1_000)
+    const probe = guarded.get('a')
+    await pass(100)
+    await probe
+    await pass(1_999)
+    await guarded.get('a')
+    expect(store.calls.length).toBe(6)
+    await pass(1)
+    store.answer = async () => undefined
+    await guarded.get('a')
+    expect(types().at(-1)).toBe('gate-closed')
+  })
+
+  test('the answers of calls made before it opened do not close it', async () => {
+    const store = new ToldStore(false, later(50))
+    const guarded = guard(store)
+    const early = guarded.get('a')
+    store.answer = reject
+    await failing(guarded, 5)
+    await pass(50)
+    await early
+    await guarded.get('a')
+    expect(types().slice(-2)).toEqual(['gate-open', 'skipped'])
+  })
+
+  test('may be another one', async () => {
+    const permit = { succeed: vi.fn(), fail: vi.fn() }
+    const enter = vi.fn(() => permit as typeof permit | undefined)
+    const store = new ToldStore(false, async () => undefined)
+    const guarded = guard(store, { gate: { enter } })
+    await guarded.get('a')
+    expect(permit.succeed).toHaveBeenCalledTimes(1)
+    store.answer = reject
+    await guarded.get('a')
+    expect(permit.fail).toHaveBeenCalledExactlyOnceWith(new Error('refused'))
+    enter.mockReturnValue(undefined)
+    await guarded.get('a')
+    enter.mockImplementation(() => {
+      throw new Error('open')
+    })
+    await guarded.get('a')
+    expect(store.calls.length).toBe(2)
+    expect(types()).toEqual(['error', 'skipped', 'skipped'])
+  })
+})
+
+describe('writes to a far store', () => {
+  test('are bounded in number; further ones are dropped and told', async () => {
+    const store = new ToldStore(false, later(10))
+    const guarded = guard(store, { maxWrites: 3 })
+    const kept = ['a', 'b', 'c', 'd', 'e'].map((key) => guarded.set(key, itemOf(1), minute))
+    await pass(10)
+    expect(await Promise.all(kept)).toEqual([true, true, true, false, false])
+    expect(types()).toEqual(['dropped', 'dropped'])
+    const next = guarded.set('f', itemOf(1), minute)
+    await pass(10)
+    expect(await next).toBe(true)
+  })
+
+  test('are bounded in bytes, but one alone may be of any size', async () => {
+    const guarded = guard(new ToldStore(false, later(10)), { maxWriteBytes: 1_000 })
+    const kept = [5_000, 1].map((bytes, i) => guarded.set(`a${i}`, itemOf(bytes), minute))
+    await pass(10)
+    expect(await Promise.all(kept)).toEqual([true, false])
+    const small = [400, 600, 1].map((bytes, i) => guarded.set(`b${i}`, itemOf(bytes), minute))
+    await pass(10)
+    expect(await Promise.all(small)).toEqual([true, true, false])
+  })
+
+  test('that hang give their place back', async () => {
+    const store = new ToldStore(false, hang)
+    const guarded = guard(store, { maxWrites: 2 })
+    void guarded.set('a', itemOf(1), minute)
+    void guarded.set('b', itemOf(1), minute)
+    await pass(2_000)
+    store.answer = async () => undefined
+    expect(await guarded.set('c', itemOf(1), minute)).toBe(true)
+  })
+
+  test('under one key arrive in their order, under others do not wait', async () => {
+    const store = new ToldStore(false, later(10))
+    const guarded = guard(store)
+    const all = [guarded.set('a', itemOf(1), minute), guarded.delete('a'), guarded.set('b', itemOf(1), minute)]
+    const seen = () => store.calls.map(([operation, key]) => `${operation} ${key}`)
+    expect(seen()).toEqual(['set a', 'set b'])
+    await pass(10)
+    expect(seen()).toEqual(['set a', 'set b', 'delete a'])
+    await pass(10)
+    expect(await Promise.all(all)).toEqual([true, true, true])
+  })
+
+  test('one that hangs does not keep the next under its key for ever', async () => {
+    const store = new ToldStore(false, hang)
+    const guarded = guard(store)
+    const first = guarded.set('a', itemOf(1), minute)
+    const second = guarded.delete('a')
+    store.answer = async () => undefined
+    await pass(2_000)
+    expect(await Promise.all([first, second])).toEqual([false, true])
+  })
+
+  test('clear waits for those in flight, so that it removes them too', async () => {
+    const store = new ToldStore(false, later(10))
+    const guarded = guard(store)
+    void guarded.set('a', itemOf(1), minute)
+    const cleared = guarded.clear()
+    expect(store.calls.length).toBe(1)
+    await pass(10)
+    expect(store.calls.at(-1)).toEqual(['clear'])
+    await pass(10)
+    expect(await cleared).toBe(true)
+  })
+})
+
+describe('a near store', () => {
+  const near = (answer?: Answer) => new ToldStore(true, answer)
+
+  test('answers at once', () => {
+    const guarded = guard(memoryStore())
+    const item = itemOf(1)
+    expect(guarded.set('a', item, minute)).toBe(true)
+    expect(guarded.get('a')).toBe(item)
+    expect(guarded.get('b')).toBeUndefined()
+    expect(guarded.delete('a')).toBe(true)
+    expect(guarded.get('a')).toBeUndefined()
+    expect(guarded.clear()).toBe(true)
+    expect(guarded.reserve(100)).toBe(true)
+    guarded.release(100)
+    expect([guarded.name, guarded.near, events]).toEqual(['memory', true, []])
+  })
+
+  test('that throws: a miss, false, and an event for each', () => {
+    const guarded = guard(near(throwAtOnce))
+    expect(guarded.get('a')).toBeUndefined()
+    expect(guarded.set('a', itemOf(1), minute)).toBe(false)
+    expect(guarded.delete('a')).toBe(false)
+    expect(guarded.clear()).toBe(false)
+    expect(guarded.reserve(1)).toBe(false)
+    guarded.release(1)
+    expect(events.map(({ type, operation }) => `${type} ${operation}`)).toEqual([
+      'error get',
+      'error set',
+      'error delete',
+      'error clear',
+      'error reserve',
+      'error release',
+    ])
+  })
+
+  test.each(garbage)('that answers with %s: a miss with an event', (_, value) => {
+    expect(guard(near(() => value)).get('a')).toBeUndefined()
+    expect(types()).toEqual(['error'])
+  })
+
+  test('that answers with promises: a miss with an event, and no unhandled rejection', async () => {
+    const guarded = guard(near(reject))
+    expect(guarded.get('a')).toBeUndefined()
+    expect(guarded.set('a', itemOf(1), minute)).toBe(false)
+    expect(String(events[0]?.error)).toContain('told says near: true but answered with a promise')
+    await pass(1)
+  })
+})
+
+test.each<[unknown, unknown, string]>([
+  [null, {}, 'store must be a Store, not null'],
+  [new Map(), {}, 'store must be a Store; it lacks the method reserve'],
+  [memoryStore(), { storeTimeout: 0 }, 'storeTimeout must be milliseconds above 0'],
+  [memoryStore(), { storeTimeout: Infinity }, 'at most 2147483647, not Infinity'],
+  [memoryStore(), { gate: {} }, 'gate must have the method enter, not be {}'],
+  [memoryStore(), { onEvent: 5 }, 'onEvent must be a function, not 5'],
+  [memoryStore(), { timeout: 5 }, "guardStore has no option 'timeout'"],
+])('guardStore refuses %o with %o', (store, options, message) => {
+  expect(() => guardStore(store as Store, options as StoreGuardOptions)).toThrow(message)
+})
