@@ -1,0 +1,79 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Origin } from '../node/request-head.ts'
+import { hostOf, schemeOf } from '../node/request-head.ts'
+import type { Listener } from '../node/shadow.ts'
+import { type MarkedRequest, READS } from '../node/symbols.ts'
+
+/** What this adapter uses of an Express 4 or 5 application. */
+export interface ExpressApp {
+  (request: IncomingMessage, response: ServerResponse): unknown
+  readonly parent?: ExpressApp
+  readonly request: object
+  get(name: 'trust proxy fn'): unknown
+}
+
+/** What this adapter uses of an Express 4 or 5 request. */
+export interface ExpressRequest extends MarkedRequest {
+  readonly app: ExpressApp
+  readonly originalUrl: string
+}
+
+/** The application that the server was started with: mounted ones know their parent. */
+export function rootOf(app: ExpressApp): Listener {
+  let root = app
+  while (root.parent !== undefined) root = root.parent
+  return root
+}
+
+/** Scheme and authority by the application's own trust in its proxies (`trust proxy`). */
+export function resolvedOrigin(request: ExpressRequest): Origin {
+  const { headers } = request
+  const proto = headers['x-forwarded-proto']
+  const host = headers['x-forwarded-host']
+  if ((proto === undefined && host === undefined) || !trustsPeer(request)) {
+    return { scheme: schemeOf(request), authority: hostOf(request) }
+  }
+  return {
+    scheme: proto === undefined ? schemeOf(request) : first(proto),
+    authority: host === undefined ? hostOf(request) : first(host),
+  }
+}
+
+function trustsPeer({ app, socket }: ExpressRequest): boolean {
+  const trusts = app.get('trust proxy fn')
+  return typeof trusts === 'function' && trusts(socket.remoteAddress, 0) === true
+}
+
+function first(value: string | string[]): string {
+  return (typeof value === 'string' ? value : (value[0] ?? '')).split(',', 1)[0]?.trim().toLowerCase() ?? ''
+}
+
+/** Getters by which Express itself resolves forwarded fields; the key has what they resolve to. */
+const RESOLVED = ['ip', 'ips', 'host', 'hostname', 'protocol', 'secure']
+const prepared = new WeakSet<object>()
+
+/** Lets reads inside Express' own getters not count as the handler's. Once for each application. */
+export function prepare({ request }: ExpressApp): void {
+  if (prepared.has(request)) return
+  prepared.add(request)
+  for (const name of RESOLVED) {
+    const resolve = inheritedGetter(request, name)
+    if (resolve === undefined) continue
+    Object.defineProperty(request, name, {
+      configurable: true,
+      enumerable: true,
+      get(this: MarkedRequest) {
+        const reads = this[READS]
+        return reads === undefined ? resolve.call(this) : reads.suspend(() => resolve.call(this))
+      },
+    })
+  }
+}
+
+export function inheritedGetter(object: object, name: string): ((this: unknown) => unknown) | undefined {
+  for (let holder: object | null = object; holder !== null; holder = Object.getPrototypeOf(holder)) {
+    const descriptor = Object.getOwnPropertyDescriptor(holder, name)
+    if (descriptor !== undefined) return descriptor.get
+  }
+  return undefined
+}

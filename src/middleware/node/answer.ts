@@ -1,0 +1,107 @@
+import { ServerResponse } from 'node:http'
+import { follow, RecordingLostError } from '../../core/cache/recording.ts'
+import type { Reply } from '../../core/cache/reply.ts'
+import type { FieldLines } from '../../core/http/message.ts'
+import { BODY_IDENTITY, type MarkedResponse } from './symbols.ts'
+
+/** The functions of a response that really write, beneath whatever we put over them. */
+export interface Writer {
+  readonly writeHead: (this: ServerResponse, ...args: never[]) => ServerResponse
+  readonly write: (this: ServerResponse, ...args: never[]) => boolean
+  readonly end: (this: ServerResponse, ...args: never[]) => ServerResponse
+}
+
+type WriteHead = (this: ServerResponse, status: number) => ServerResponse
+type Write = (this: ServerResponse, chunk: Buffer) => boolean
+type End = (this: ServerResponse, chunk?: Buffer) => ServerResponse
+
+const pristineWriteHead = ServerResponse.prototype.writeHead
+
+/**
+ * Sends an answer from the cache. Fields already on the response belong to this request: they stay and win, but Vary
+ * and Cache-Status add up. Where there are none, and nobody listens for the head, the lines are written as they are.
+ */
+export function sendReply(response: MarkedResponse, reply: Reply, writer: Writer = response): void {
+  const { status, statusText, lines, body } = reply
+  response[BODY_IDENTITY] = reply.bodyIdentity
+  if (response.writeHead === pristineWriteHead && response.getHeaderNames().length === 0) {
+    // Only a reason of the answer's own is handed on: the usual one is looked up faster by Node.
+    if (statusText === '') response.writeHead(status, lines as string[])
+    else response.writeHead(status, statusText, lines as string[])
+  } else {
+    setLines(response, lines)
+    if (statusText !== '' && response.req?.httpVersionMajor !== 2) response.statusMessage = statusText
+    ;(writer.writeHead as WriteHead).call(response, status)
+  }
+  if (reply.follows !== undefined) void writeFollowing(response, reply, writer)
+  else if (body === undefined || body.length === 0) (writer.end as End).call(response)
+  else (writer.end as End).call(response, body)
+}
+
+/** One field of an answer, ready to be set. */
+interface Field {
+  readonly name: string
+  readonly lower: string
+  readonly value: string | string[]
+}
+
+/** Fields by the lines they came from: a plain hit has the same lines for a whole second. */
+const grouped = new WeakMap<FieldLines, readonly Field[]>()
+
+function fieldsOfLines(lines: FieldLines): readonly Field[] {
+  const known = grouped.get(lines)
+  if (known !== undefined) return known
+  const fields = new Map<string, { name: string; lower: string; value: string | string[] }>()
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const name = lines[i] as string
+    const value = lines[i + 1] as string
+    const lower = name.toLowerCase()
+    const field = fields.get(lower)
+    if (field === undefined) fields.set(lower, { name, lower, value })
+    else field.value = [...(typeof field.value === 'string' ? [field.value] : field.value), value]
+  }
+  const list = [...fields.values()]
+  grouped.set(lines, list)
+  return list
+}
+
+function setLines(response: ServerResponse, lines: FieldLines): void {
+  const live = response.getHeaderNames()
+  for (const { name, lower, value } of fieldsOfLines(lines)) {
+    if (!live.includes(lower)) response.setHeader(name, value)
+    else if (lower === 'vary') response.setHeader(name, unitedVary(response.getHeader(name), value))
+    else if (lower === 'cache-status') response.setHeader(name, [response.getHeader(name), value].flat().join(', '))
+  }
+}
+
+function unitedVary(live: unknown, stored: string | string[]): string {
+  const members = `${String(live)},${String(stored)}`.split(',').map((member) => member.trim())
+  const seen = new Map(members.filter((member) => member !== '').map((member) => [member.toLowerCase(), member]))
+  return seen.has('*') ? '*' : [...seen.values()].join(', ')
+}
+
+/** Sends a recording in flight at the client's own speed; the connection is cut if the recording is lost. */
+async function writeFollowing(response: ServerResponse, { follows }: Reply, writer: Writer): Promise<void> {
+  if (follows === undefined) return
+  try {
+    for await (const chunk of follow(follows)) {
+      if (response.destroyed) return
+      if (!(writer.write as Write).call(response, chunk)) await drained(response)
+    }
+    ;(writer.end as End).call(response)
+  } catch (error) {
+    response.destroy(error instanceof RecordingLostError ? undefined : (error as Error))
+  }
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.on('drain', done)
+    response.on('close', done)
+  })
+}

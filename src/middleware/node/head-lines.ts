@@ -1,0 +1,68 @@
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+
+/** The header fields a response had when the cache was entered: they belong to that request, not to the answer. */
+export type FieldsBefore = Readonly<Record<string, OutgoingHttpHeader | undefined>> | undefined
+
+/** What `writeHead` was given, in one form. */
+export interface HeadArguments {
+  readonly status: number
+  readonly reason: string | undefined
+  /** Flat: name, value, name, value …; undefined if no fields were given. */
+  readonly fields: readonly OutgoingHttpHeader[] | undefined
+}
+
+/** Reads the arguments of `writeHead(status, [reason], [headers])`; headers may be an object, flat pairs or pairs. */
+export function headArguments(args: readonly unknown[]): HeadArguments {
+  const [status, second, third] = args
+  const reason = typeof second === 'string' ? second : undefined
+  const given = typeof second === 'string' ? third : (third ?? second)
+  return { status: Number(status), reason, fields: flatFields(given) }
+}
+
+function flatFields(given: unknown): readonly OutgoingHttpHeader[] | undefined {
+  if (given === undefined || given === null || typeof given !== 'object') return undefined
+  if (!Array.isArray(given)) {
+    return Object.entries(given as OutgoingHttpHeaders).flatMap(([name, value]) =>
+      value === undefined ? [] : [name, value],
+    )
+  }
+  return Array.isArray(given[0]) ? (given as OutgoingHttpHeader[][]).flat() : (given as OutgoingHttpHeader[])
+}
+
+export function fieldsBefore(response: ServerResponse): FieldsBefore {
+  return response.getHeaderNames().length === 0 ? undefined : response.getHeaders()
+}
+
+/**
+ * The field lines of the answer: what is set on the response and was not so before, and what `writeHead` was given,
+ * which replaces fields of the same name.
+ */
+export function headLines(response: ServerResponse, { fields }: HeadArguments, before: FieldsBefore): string[] {
+  const lines: string[] = []
+  const given = new Set<string>()
+  for (let i = 0; fields !== undefined && i + 1 < fields.length; i += 2) given.add(String(fields[i]).toLowerCase())
+  for (const name of rawNames(response)) {
+    const lower = name.toLowerCase()
+    const value = response.getHeader(name)
+    if (value === undefined || given.has(lower) || isUnchanged(value, before?.[lower])) continue
+    addLines(lines, name, value)
+  }
+  for (let i = 0; fields !== undefined && i + 1 < fields.length; i += 2) {
+    addLines(lines, String(fields[i]), fields[i + 1] as OutgoingHttpHeader)
+  }
+  return lines
+}
+
+/** HTTP/2's compatibility API keeps lower-case names only. */
+function rawNames(response: ServerResponse & { getRawHeaderNames?(): string[] }): readonly string[] {
+  return response.getRawHeaderNames?.() ?? response.getHeaderNames()
+}
+
+function addLines(lines: string[], name: string, value: OutgoingHttpHeader): void {
+  if (Array.isArray(value)) for (const line of value) lines.push(name, String(line))
+  else lines.push(name, String(value))
+}
+
+function isUnchanged(value: OutgoingHttpHeader, before: OutgoingHttpHeader | undefined): boolean {
+  return before !== undefined && (value === before || String(value) === String(before))
+}

@@ -1,0 +1,37 @@
+import type { IncomingMessage } from 'node:http'
+import type { TLSSocket } from 'node:tls'
+import { firstLine, type RequestHead } from '../../core/http/message.ts'
+
+/** What a framework has found out about a request, by its own rules on proxies. */
+export interface Origin {
+  readonly scheme: string
+  readonly authority: string
+}
+
+/** Scheme and authority of a request as it came in, without regard to proxies. */
+export function directOrigin(request: IncomingMessage): Origin {
+  return { scheme: schemeOf(request), authority: hostOf(request) }
+}
+
+export function schemeOf(request: IncomingMessage): string {
+  return (request.socket as TLSSocket | null)?.encrypted === true ? 'https' : 'http'
+}
+
+/** The Host field, or HTTP/2's `:authority`; empty if there is neither. */
+export function hostOf({ headers }: IncomingMessage): string {
+  return (headers.host ?? firstLine(headers[':authority']) ?? '').toLowerCase()
+}
+
+/** The head of a server request. `target` is the URL as received, before any router has cut it. */
+export function requestHead(request: IncomingMessage, origin: Origin, target: string): RequestHead {
+  const { headers } = request
+  const length = headers['content-length']
+  return {
+    method: request.method ?? 'GET',
+    scheme: origin.scheme,
+    authority: origin.authority,
+    target,
+    fields: headers,
+    hasBody: (length !== undefined && length !== '0') || headers['transfer-encoding'] !== undefined,
+  }
+}

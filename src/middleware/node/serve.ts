@@ -1,0 +1,135 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Exchange } from '../../core/cache/exchange.ts'
+import type { Decision, Mount } from '../../core/cache/mount.ts'
+import { isUnsafe } from '../../core/cache/policy/invalidation.ts'
+import type { RequestHead } from '../../core/http/message.ts'
+import { sendReply } from './answer.ts'
+import type { Listener, ShadowRunner } from './shadow.ts'
+import { type MarkedRequest, OUTER, SHADOW } from './symbols.ts'
+import { answerInstead, tap } from './tap.ts'
+import { watchReads } from './watch.ts'
+
+/** What a framework adds to a request on its way through the cache. */
+export interface Passage {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly head: RequestHead
+  /** Handed to the functions of the mount's options. */
+  readonly native: unknown
+  /** Runs the handler. */
+  readonly next: () => unknown
+  /** Told when deciding failed: a fault in a function of the mount's options. */
+  readonly fail: (error: unknown) => void
+  /** The listener from which the handler can be run again. */
+  readonly root: Listener
+  /** Reports what the handler reads beyond header fields. */
+  readonly onWatch?: ((exchange: Exchange) => void) | undefined
+}
+
+/** A mount on a server: answers from the cache, or lets the handler answer and records it. */
+export class ServerMount {
+  readonly mount: Mount
+  readonly #shadows: ShadowRunner
+  readonly #definesKey: boolean
+
+  constructor(mount: Mount, shadows: ShadowRunner) {
+    this.mount = mount
+    this.#shadows = shadows
+    this.#definesKey = mount.settings.key !== undefined || mount.settings.vary.length > 0
+  }
+
+  /** One request. Returns what `next` returned where the handler was run at once. */
+  serve(passage: Passage): unknown {
+    const marked = passage.request as MarkedRequest
+    if (marked[OUTER] !== undefined) return this.#nested(marked[OUTER], passage)
+    if (marked[SHADOW] !== undefined) return this.#shadowed(marked, passage)
+    const decision = this.mount.lookup(passage.head, passage.native)
+    if (!(decision instanceof Promise)) return this.#act(decision, passage)
+    return decision.then((settled) => this.#act(settled, passage)).catch(passage.fail)
+  }
+
+  #act(decision: Decision, passage: Passage): unknown {
+    switch (decision.kind) {
+      case 'hit':
+      case 'forbidden':
+        return sendReply(passage.response, decision.reply)
+      case 'stale':
+        sendReply(passage.response, decision.reply)
+        if (decision.refresh !== undefined) this.refresh(passage.root, decision.refresh)
+        return
+      case 'miss':
+      case 'validate':
+        if (passage.response.destroyed) return decision.exchange.abandon()
+        return this.#forward(decision.exchange, passage)
+    }
+  }
+
+  #forward(exchange: Exchange, { request, response, next, onWatch }: Passage): unknown {
+    const marked = request as MarkedRequest
+    const { method } = exchange.request
+    marked[OUTER] = exchange
+    if (method === 'GET' || method === 'HEAD' || isUnsafe(method)) tap(response, exchange)
+    setConditions(marked, exchange)
+    watchReads(marked, exchange, this.mount.settings)
+    onWatch?.(exchange)
+    return next()
+  }
+
+  /** Within another mount: only the rule counts. */
+  #nested(outer: Exchange, { next }: Passage): unknown {
+    if (this.#definesKey) {
+      throw new TypeError(
+        'cache(): key and vary have no effect within another cache mount, which has looked the request up already; ' +
+          'give them to the outer mount, or take the outer mount off this route',
+      )
+    }
+    outer.addRule(this.mount.settings.rule)
+    return next()
+  }
+
+  /** The request was made to record an answer: there is nothing to look up. */
+  #shadowed(marked: MarkedRequest, passage: Passage): unknown {
+    const shadow = marked[SHADOW]
+    if (shadow?.mount !== this.mount) return passage.next()
+    shadow.reached = true
+    return this.#forward(shadow.exchange, passage)
+  }
+
+  /** Runs the handler behind a stale answer. */
+  refresh(root: Listener, exchange: Exchange): void {
+    const { settings } = this.mount
+    this.#shadows.run(root, exchange, settings.refreshTimeout).then(
+      (ok) => this.mount.tellRefresh(exchange.request, ok),
+      (error: unknown) => this.mount.tellRefresh(exchange.request, false, error),
+    )
+  }
+
+  /** Runs the handler for warming; resolves with whether the answer was stored. */
+  warm(root: Listener, head: RequestHead, native: unknown): Promise<boolean> {
+    return this.#shadows.run(root, this.mount.warming(head, native), this.mount.settings.refreshTimeout)
+  }
+
+  /** The handler threw before it answered: a stale answer where that is allowed. True if one was sent. */
+  static lost(request: IncomingMessage, response: ServerResponse): boolean {
+    const exchange = (request as MarkedRequest)[OUTER]
+    if (exchange === undefined || response.headersSent) return false
+    const reply = exchange.lost()
+    if (reply === undefined) return false
+    answerInstead(response, reply)
+    return true
+  }
+}
+
+const REPLACED = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range']
+
+/** The stored response's validators in place of the client's own conditions, which the cache answers itself. */
+function setConditions(request: MarkedRequest, exchange: Exchange): void {
+  const { conditions } = exchange
+  if (conditions === undefined) return
+  const headers = { ...request.headers }
+  for (const name of REPLACED) delete headers[name]
+  Object.assign(headers, conditions)
+  if (request.httpVersionMajor === 2) {
+    Object.defineProperty(request, 'headers', { value: headers, configurable: true, writable: true, enumerable: true })
+  } else request.headers = headers
+}

@@ -1,0 +1,127 @@
+import { AsyncResource } from 'node:async_hooks'
+import { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import type { Exchange } from '../../core/cache/exchange.ts'
+import type { Mount } from '../../core/cache/mount.ts'
+import { combined } from '../../core/http/message.ts'
+import { type MarkedRequest, SHADOW, type Shadow } from './symbols.ts'
+
+/** Any `(request, response)` function: an Express app, Koa's `app.callback()`, a plain listener. */
+export type Listener = (request: IncomingMessage, response: ServerResponse) => unknown
+
+/** Runs the root listener again without a client, so that its answer is recorded. */
+export class ShadowRunner {
+  /** Keeps the runs out of the async context of the request that caused them. */
+  readonly #resource = new AsyncResource('breakwater.shadow')
+  readonly #mount: Mount
+
+  constructor(mount: Mount) {
+    this.#mount = mount
+  }
+
+  /**
+   * Resolves with whether the answer was stored. The request carries the exchange's fields and validators only.
+   * @throws Error where the handler did not answer in time or the request did not reach the mount.
+   */
+  run(listener: Listener, exchange: Exchange, timeout: number): Promise<boolean> {
+    const shadow: Shadow = { mount: this.#mount, exchange, reached: false }
+    return new Promise<boolean>((resolve, reject) => {
+      const socket = new ShadowSocket(exchange.request.scheme === 'https')
+      const request = shadowRequest(socket, exchange)
+      request[SHADOW] = shadow
+      const response = new ServerResponse(request)
+      const timer = setTimeout(() => fail(new Error(`The handler did not answer within ${timeout} ms`)), timeout)
+      timer.unref()
+      const fail = (error: unknown): void => {
+        clearTimeout(timer)
+        exchange.abandon()
+        socket.destroy()
+        reject(error)
+      }
+      // What is written after the end of a run that was given up is of no interest.
+      response.on('error', () => {})
+      response.once('finish', () => socket.destroy())
+      response.once('close', () => {
+        clearTimeout(timer)
+        if (shadow.reached) resolve(exchange.stored)
+        else fail(new Error('The request did not reach the cache: something before it answered'))
+      })
+      response.assignSocket(socket as unknown as Socket)
+      try {
+        const result = this.#resource.runInAsyncScope(listener, undefined, request, response)
+        if (result instanceof Promise) result.catch(fail)
+      } catch (error) {
+        fail(error)
+      }
+    })
+  }
+}
+
+/** A GET with only what the exchange carries. */
+function shadowRequest(socket: ShadowSocket, exchange: Exchange): MarkedRequest {
+  const request = new IncomingMessage(socket as unknown as Socket) as MarkedRequest
+  request.method = 'GET'
+  request.url = exchange.request.target
+  request.httpVersion = '1.1'
+  request.httpVersionMajor = 1
+  request.httpVersionMinor = 1
+  for (const [name, value] of Object.entries({ host: exchange.request.authority, ...exchange.request.fields })) {
+    const line = combined(value)
+    if (line === undefined || name.startsWith(':')) continue
+    request.headers[name] = line
+    request.rawHeaders.push(name, line)
+  }
+  request.complete = true
+  request.push(null)
+  return request
+}
+
+/** The far end of a shadow: takes everything at once and keeps nothing. */
+class ShadowSocket extends Duplex {
+  readonly encrypted: boolean
+  readonly remoteAddress = '127.0.0.1'
+  readonly remoteFamily = 'IPv4'
+  readonly remotePort = 0
+  readonly localAddress = '127.0.0.1'
+  readonly localPort = 0
+
+  constructor(encrypted: boolean) {
+    super({ writableHighWaterMark: Number.MAX_SAFE_INTEGER })
+    this.encrypted = encrypted
+  }
+
+  override _read(): void {}
+
+  override _write(_chunk: unknown, _encoding: unknown, done: () => void): void {
+    done()
+  }
+
+  override _writev(_chunks: unknown, done: () => void): void {
+    done()
+  }
+
+  setTimeout(): this {
+    return this
+  }
+
+  setNoDelay(): this {
+    return this
+  }
+
+  setKeepAlive(): this {
+    return this
+  }
+
+  ref(): this {
+    return this
+  }
+
+  unref(): this {
+    return this
+  }
+
+  address(): object {
+    return {}
+  }
+}

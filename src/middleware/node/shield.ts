@@ -1,0 +1,66 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { CacheOptions } from '../../core/cache/options.ts'
+import type { ResponseCache } from '../../core/cache/response-cache.ts'
+import { headOf } from '../../core/cache/url-head.ts'
+import { knownOptions, quote } from '../../core/options.ts'
+import { serverMount } from './cache-mount.ts'
+import { directOrigin, requestHead } from './request-head.ts'
+import { ServerMount } from './serve.ts'
+import type { Listener } from './shadow.ts'
+
+export interface ShieldOptions {
+  /** The response cache: its options, or a ResponseCache. */
+  readonly cache?: CacheOptions<IncomingMessage> | ResponseCache | undefined
+}
+
+/**
+ * Puts the cache in front of any `(request, response)` listener: a plain one, an Express app, Koa's `app.callback()`,
+ * Fastify's or Nest's handler. A hit is answered before the framework is entered.
+ *
+ * Scheme and authority of the key are those of the connection and the Host field: a listener that is reached through
+ * several host names has an entry for each.
+ *
+ * @throws TypeError or RangeError for an option it cannot use.
+ */
+export function shield(listener: Listener, options: ShieldOptions = {}): Listener {
+  if (typeof listener !== 'function') {
+    throw new TypeError(
+      `shield takes a (request, response) listener, such as an Express app or app.callback(), not ${quote(listener)}`,
+    )
+  }
+  knownOptions('shield', options, ['cache'])
+  if (options.cache === undefined) return listener
+  const server = serverMount(options.cache)
+  const shielded: Listener = (request, response) => {
+    const next = (): unknown => enter(listener, request, response)
+    const fail = (error: unknown): void => {
+      response.destroy()
+      process.nextTick(() => {
+        throw error
+      })
+    }
+    const head = requestHead(request, directOrigin(request), request.url ?? '/')
+    return server.serve({ request, response, head, native: request, next, fail, root: shielded })
+  }
+  server.mount.responses.attach({
+    serves: () => true,
+    run: (url) => {
+      const head = headOf(url.href, 'GET', {})
+      return server.warm(shielded, head, head)
+    },
+  })
+  return shielded
+}
+
+/** Runs the listener; where it throws before it answered, a stale answer stands in if that is allowed. */
+function enter(listener: Listener, request: IncomingMessage, response: ServerResponse): unknown {
+  const rescue = (error: unknown): void => {
+    if (!ServerMount.lost(request, response)) throw error
+  }
+  try {
+    const result = listener(request, response)
+    return result instanceof Promise ? result.catch(rescue) : result
+  } catch (error) {
+    return rescue(error)
+  }
+}

@@ -1,0 +1,208 @@
+import type { ServerResponse } from 'node:http'
+import type { Exchange } from '../../core/cache/exchange.ts'
+import type { Recording } from '../../core/cache/recording.ts'
+import type { Reply } from '../../core/cache/reply.ts'
+import { sendReply, type Writer } from './answer.ts'
+import { type FieldsBefore, fieldsBefore, type HeadArguments, headArguments, headLines } from './head-lines.ts'
+import { ANSWER_RULE, type MarkedResponse } from './symbols.ts'
+
+const TAP: unique symbol = Symbol('breakwater.tap')
+
+/**
+ * What passes through a tapped response: `open` until its head is judged, then `passing` untouched, `recording`
+ * alongside, or `replaced` by an answer from the cache while what the handler sends is dropped.
+ */
+interface Tap extends Writer {
+  readonly exchange: Exchange
+  readonly before: FieldsBefore
+  phase: 'open' | 'passing' | 'recording' | 'replying' | 'replaced'
+  recording: Recording | undefined
+  /** Inside the original `end`, which in HTTP/2 calls `write`. */
+  ending: boolean
+}
+
+interface TappedResponse extends MarkedResponse {
+  [TAP]?: Tap
+  /** Node's own note of the content's length, from which it makes Content-Length when there is no head yet. */
+  _contentLength?: number | null
+}
+
+type Callback = (error?: Error | null) => void
+
+/**
+ * Puts an exchange into a response: its head is judged when it is final, and its bytes are recorded or replaced.
+ * The functions are shared and the state is one object, so a response that is not stored pays almost nothing.
+ */
+export function tap(response: ServerResponse, exchange: Exchange): void {
+  const tapped = response as TappedResponse
+  const { writeHead, write, end } = tapped
+  tapped[TAP] = {
+    exchange,
+    before: fieldsBefore(response),
+    phase: 'open',
+    recording: undefined,
+    ending: false,
+    writeHead: writeHead as Writer['writeHead'],
+    write: write as Writer['write'],
+    end: end as Writer['end'],
+  }
+  tapped.writeHead = tappedWriteHead as ServerResponse['writeHead']
+  tapped.write = tappedWrite as ServerResponse['write']
+  tapped.end = tappedEnd as ServerResponse['end']
+  response.on('close', onClose)
+}
+
+/** Answers a tapped response from the cache, if nothing of its own was sent: its origin is lost. */
+export function answerInstead(response: ServerResponse, reply: Reply): void {
+  const tapped = response as TappedResponse
+  replace(tapped, tapped[TAP] as Tap, reply)
+}
+
+function onClose(this: TappedResponse): void {
+  this[TAP]?.exchange.abandon()
+}
+
+function tappedWriteHead(this: TappedResponse, ...args: unknown[]): ServerResponse {
+  const state = this[TAP] as Tap
+  if (state.phase === 'replaced') return this
+  if (state.phase !== 'open' || this.headersSent) return callWriteHead(this, state, args)
+  const head = headArguments(args)
+  if (!(head.status >= 200 && head.status <= 999)) return callWriteHead(this, state, args)
+  const rule = this[ANSWER_RULE]
+  if (rule !== undefined) state.exchange.addRule(rule)
+  const outcome = state.exchange.head({
+    status: head.status,
+    statusText: head.reason ?? this.statusMessage ?? '',
+    lines: headLines(this, head, state.before),
+  })
+  switch (outcome.kind) {
+    case 'replace':
+      replace(this, state, outcome.reply)
+      return this
+    case 'record':
+      state.recording = outcome.recording
+      return sendHead(this, state, 'recording', head, args, outcome.cacheStatus)
+    case 'pass':
+      return sendHead(this, state, 'passing', head, args, outcome.cacheStatus)
+  }
+}
+
+/** Writes the handler's head with our Cache-Status. If that throws, the head is open again: an error page may follow. */
+function sendHead(
+  response: TappedResponse,
+  state: Tap,
+  phase: 'passing' | 'recording',
+  head: HeadArguments,
+  args: readonly unknown[],
+  cacheStatus: string | undefined,
+): ServerResponse {
+  state.phase = phase
+  try {
+    if (cacheStatus === undefined) return callWriteHead(response, state, args)
+    return callWriteHead(response, state, withCacheStatus(response, head, cacheStatus, args))
+  } catch (error) {
+    if (!response.headersSent) state.phase = 'open'
+    throw error
+  }
+}
+
+/** RFC 9211 section 2: each cache adds its member to what is there. */
+function withCacheStatus(
+  response: ServerResponse,
+  { status, reason, fields }: HeadArguments,
+  cacheStatus: string,
+  args: readonly unknown[],
+): readonly unknown[] {
+  const inArguments = fields?.some((name, i) => i % 2 === 0 && String(name).toLowerCase() === 'cache-status') ?? false
+  if (!inArguments) {
+    const present = response.getHeader('Cache-Status')
+    // A response without any field set keeps its fast way of writing; fields given as pairs must stay alone.
+    if (fields === undefined || response.getHeaderNames().length > 0) {
+      response.setHeader('Cache-Status', present === undefined ? cacheStatus : `${String(present)}, ${cacheStatus}`)
+      if (fields === undefined) return args
+      return reason === undefined ? [status, fields] : [status, reason, fields]
+    }
+  }
+  const all = [...(fields ?? []), 'Cache-Status', cacheStatus]
+  return reason === undefined ? [status, all] : [status, reason, all]
+}
+
+function callWriteHead(response: TappedResponse, state: Tap, args: readonly unknown[]): ServerResponse {
+  return state.writeHead.apply(response, args as never[])
+}
+
+function tappedWrite(this: TappedResponse, ...args: unknown[]): boolean {
+  const state = this[TAP] as Tap
+  const [chunk, encoding] = args
+  if (state.phase === 'open' && isContent(chunk) && !this.headersSent) this.writeHead(this.statusCode)
+  if (state.phase === 'replaced') {
+    const callback = args.find((argument) => typeof argument === 'function') as Callback | undefined
+    if (callback !== undefined) process.nextTick(callback)
+    return true
+  }
+  if (state.phase === 'recording' && !state.ending) record(state, chunk, encoding)
+  return state.write.apply(this, args as never[])
+}
+
+function tappedEnd(this: TappedResponse, ...args: unknown[]): ServerResponse {
+  const state = this[TAP] as Tap
+  const [chunk, encoding] = args
+  if (state.phase === 'open' && !this.headersSent && (isContent(chunk) || isNothing(chunk))) {
+    // Node would note the length before it makes the head: the head is made here, so it is noted here.
+    if (!this.headersSent && this._contentLength === null) this._contentLength = lengthOf(chunk, encoding)
+    this.writeHead(this.statusCode)
+  }
+  if (state.phase === 'replaced') {
+    const callback = args.find((argument) => typeof argument === 'function') as Callback | undefined
+    if (callback !== undefined) afterFinish(this, callback)
+    return this
+  }
+  if (state.phase === 'recording' && !state.ending) record(state, chunk, encoding)
+  state.ending = true
+  const result = state.end.apply(this, args as never[])
+  if (this.errored) state.exchange.abandon()
+  else state.exchange.finish()
+  state.exchange.reads?.close()
+  return result
+}
+
+/** Sends an answer from the cache in place of the handler's. */
+function replace(response: TappedResponse, state: Tap, reply: Reply): void {
+  for (const name of response.getHeaderNames()) {
+    const before = state.before?.[name]
+    if (before === undefined) response.removeHeader(name)
+    else response.setHeader(name, before)
+  }
+  state.phase = 'replying'
+  response.statusMessage = ''
+  sendReply(response, reply, state)
+  state.phase = 'replaced'
+  state.exchange.reads?.close()
+}
+
+function record({ recording }: Tap, chunk: unknown, encoding: unknown): void {
+  if (typeof chunk === 'string') {
+    recording?.write(Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8'))
+  } else if (chunk instanceof Uint8Array) recording?.write(chunk)
+}
+
+function isContent(chunk: unknown): chunk is string | Uint8Array {
+  return typeof chunk === 'string' || chunk instanceof Uint8Array
+}
+
+/** `end()`, `end(callback)`, `end(null)`. */
+function isNothing(chunk: unknown): boolean {
+  return chunk === undefined || chunk === null || typeof chunk === 'function'
+}
+
+function lengthOf(chunk: unknown, encoding: unknown): number {
+  if (typeof chunk === 'string') {
+    return Buffer.byteLength(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
+  }
+  return chunk instanceof Uint8Array ? chunk.byteLength : 0
+}
+
+function afterFinish(response: ServerResponse, callback: Callback): void {
+  if (response.writableFinished) process.nextTick(callback)
+  else response.once('finish', callback)
+}
