@@ -1,0 +1,67 @@
+import { follow, type Recording } from '../../core/cache/recording.ts'
+import type { Reply } from '../../core/cache/reply.ts'
+import { Playback } from './playback.ts'
+import type { Handler } from './types.ts'
+
+/** Answers a handler with a reply, at once as far as its content is here. */
+export function play(reply: Reply, handler: Handler): void {
+  const playback =
+    reply.follows === undefined
+      ? new WholePlayback(reply, handler)
+      : new FollowingPlayback(reply, handler, reply.follows)
+  playback.start()
+}
+
+/** An answer whose content is all here. */
+class WholePlayback extends Playback {
+  #position = 0
+
+  protected override flow(): void {
+    const { body } = this.reply
+    if (body !== undefined && this.#position < body.length) {
+      this.#position += this.hand(this.#position === 0 ? body : body.subarray(this.#position))
+      if (this.#position < body.length) return
+    }
+    if (this.isFlowing) this.end()
+  }
+}
+
+/** An answer whose content is still being recorded: it is pulled at the handler's own speed. */
+class FollowingPlayback extends Playback {
+  readonly #content: AsyncGenerator<Buffer, void, void>
+  #rest: Buffer = EMPTY
+  #pulling = false
+
+  constructor(reply: Reply, handler: Handler, recording: Recording) {
+    super(reply, handler)
+    this.#content = follow(recording)
+  }
+
+  protected override flow(): void {
+    if (!this.#pulling) void this.#pull()
+  }
+
+  async #pull(): Promise<void> {
+    this.#pulling = true
+    try {
+      while (this.isFlowing) {
+        if (this.#rest.length > 0) {
+          this.#rest = this.#rest.subarray(this.hand(this.#rest))
+          continue
+        }
+        const next = await this.#content.next()
+        if (next.done) {
+          // Paused meanwhile: it ends when it is resumed, and the generator says so again.
+          if (this.isFlowing) this.end()
+          break
+        }
+        this.#rest = next.value
+      }
+    } catch (error) {
+      this.fail(error)
+    }
+    this.#pulling = false
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
