@@ -1,11 +1,11 @@
 import type { Store } from '../store/store.ts'
 import type { EntryData } from './entry.ts'
 
-/** What a purge names. A target without authority means that path on every authority. */
+/** What a purge names; without authority, on every authority. */
 export type Ban =
   | { readonly kind: 'target'; readonly authority: string | undefined; readonly target: string }
   | { readonly kind: 'prefix'; readonly authority: string | undefined; readonly prefix: string }
-  | { readonly kind: 'group'; readonly group: string }
+  | { readonly kind: 'group'; readonly authority: string | undefined; readonly group: string }
   | { readonly kind: 'all' }
 
 /** When a thing was last purged: sequence number of the newest hard and soft ban, and the soft one's time. */
@@ -45,8 +45,10 @@ export class BanLog {
         mark(this.#all)
         if (!soft) this.#forget()
         return
-      case 'group':
-        return this.#keep(this.#groups, ban.group, mark(this.#groups.get(ban.group)))
+      case 'group': {
+        const id = targetId(ban.authority, ban.group)
+        return this.#keep(this.#groups, id, mark(this.#groups.get(id)))
+      }
       case 'target': {
         const id = targetId(ban.authority, ban.target)
         return this.#keep(this.#targets, id, mark(this.#targets.get(id)))
@@ -80,8 +82,10 @@ export class BanLog {
       if (purged !== undefined) yield purged
     }
     for (const group of entry.groups) {
-      const purged = this.#groups.get(group)
-      if (purged !== undefined) yield purged
+      for (const id of [targetId(undefined, group), targetId(entry.authority, group)]) {
+        const purged = this.#groups.get(id)
+        if (purged !== undefined) yield purged
+      }
     }
     for (const purged of this.#prefixes.values()) {
       const here = purged.authority === undefined || purged.authority === entry.authority

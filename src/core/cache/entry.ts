@@ -281,7 +281,12 @@ export function reviveEntry(meta: object): Entry | undefined {
   const whole =
     data.kind === 'response' &&
     typeof data.id === 'string' &&
-    typeof data.status === 'number' &&
+    typeof data.version === 'number' &&
+    Number.isInteger(data.status) &&
+    typeof data.bansPassed === 'number' &&
+    isOptional('number', data.staleIfError) &&
+    isOptional('number', data.expiredAt) &&
+    isOptional('object', data.range) &&
     typeof data.bornAt === 'number' &&
     typeof data.lifetime === 'number' &&
     typeof data.staleWhileRevalidate === 'number' &&
@@ -294,6 +299,10 @@ export function reviveEntry(meta: object): Entry | undefined {
     isStrings(data.vary) &&
     isStrings(data.groups)
   return whole ? new Entry({ ...(data as EntryData), statusText: combined(data.statusText) ?? '' }) : undefined
+}
+
+function isOptional(type: 'number' | 'object', value: unknown): boolean {
+  return value === undefined || (typeof value === type && value !== null)
 }
 
 function isStrings(value: unknown): value is readonly string[] {

@@ -368,13 +368,22 @@ export class Exchange {
   // Recording
 
   /**
-   * A field read after the head was judged. Those who wait compare it when the answer is complete; those who read
-   * along already have bytes that may not be theirs, so the recording ends for them too.
+   * A field read after the head was judged. Those who wait compare it too; those who read along already have bytes
+   * that may not be theirs, so the recording ends for them.
    */
   #lateRead(name: string, credential: boolean): void {
     if (this.#state !== 'recording') return
     if (credential && this.#mount.settings.profile.shared) this.#recording?.fail('credentials-read')
-    else if (this.#recording?.followed && !this.#entry?.vary.includes(name)) this.#recording.fail('truncated')
+    else if (!this.#entry?.vary.includes(name)) this.#narrow()
+  }
+
+  /** The answer turned out to differ by one more field. */
+  #narrow(): void {
+    const recording = this.#recording as Recording
+    if (recording.followed) return recording.fail('truncated')
+    const entry = this.#entry as Entry
+    this.#entry = entry.with({ vary: this.#selecting(entry.vary) })
+    if (this.#leads && entry.range === undefined) this.#flight?.announce(this.#answer(this.#entry), recording)
   }
 
   #finalEntry(body: Buffer): Entry | undefined {
@@ -419,6 +428,7 @@ export class Exchange {
     if (this.#state === 'done') return
     this.#state = 'done'
     this.#leads = false
+    this.#dropRecording()
     if (this.#flight !== undefined) this.#mount.responses.inFlight.leave(this.#flight)
   }
 

@@ -29,6 +29,7 @@ export interface Follower {
 /** The requests under way for one key: at most one leads, others may follow it. */
 export class Flight {
   readonly key: string
+  readonly primary: string
   progress: Progress = { type: 'asking' }
   /** Raised by an invalidation, so that what was asked for before is not stored after it. */
   epoch = 0
@@ -37,8 +38,9 @@ export class Flight {
   led = false
   readonly followers = new Set<Follower>()
 
-  constructor(key: string) {
+  constructor(key: string, primary: string) {
     this.key = key
+    this.primary = primary
   }
 
   /** The leader's head is known and its answer may be shared. */
@@ -62,14 +64,18 @@ export class Flight {
     this.#end((follower) => follower.lost())
   }
 
-  /** The leader has gone without an answer: one follower takes its place, the others wait for it. */
+  /**
+   * The leader has gone without an answer: one follower takes its place, the others wait for it. Those that cannot
+   * lead, such as a HEAD, go their own way.
+   */
   succeed(): void {
     this.progress = { type: 'asking' }
     this.led = false
-    const [next] = this.followers
-    if (next === undefined) return
-    this.followers.delete(next)
-    next.lead()
+    for (const next of this.followers) {
+      this.followers.delete(next)
+      next.lead()
+      if (this.led) return
+    }
   }
 
   #end(tell: (follower: Follower) => void): void {
@@ -81,7 +87,10 @@ export class Flight {
   }
 }
 
-/** All flights of one store in this process, by key. A flight lasts while it has members or followers. */
+/**
+ * All flights of one store in this process, by key. A flight lasts while it has members or followers; nobody joins it
+ * any more after an invalidation, for then its answer may be what was there before.
+ */
 export class InFlight {
   readonly #flights = new Map<string, Flight>()
 
@@ -93,10 +102,10 @@ export class InFlight {
     return this.#flights.get(key)
   }
 
-  join(key: string): Flight {
+  join(key: string, primary: string): Flight {
     let flight = this.#flights.get(key)
     if (flight === undefined) {
-      flight = new Flight(key)
+      flight = new Flight(key, primary)
       this.#flights.set(key, flight)
     }
     flight.members++
@@ -109,14 +118,23 @@ export class InFlight {
     }
   }
 
-  /** What is under way for `key` was asked for before an invalidation. */
-  invalidate(key: string): void {
-    const flight = this.#flights.get(key)
-    if (flight !== undefined) flight.epoch++
+  /** What is under way for a resource, whatever its variant, was asked for before an invalidation. */
+  invalidate(primary: string): void {
+    for (const flight of this.#flights.values()) {
+      if (flight.primary !== primary) continue
+      flight.epoch++
+      this.#flights.delete(flight.key)
+    }
   }
 
   /** All that is under way was asked for before an invalidation. */
   invalidateAll(): void {
     for (const flight of this.#flights.values()) flight.epoch++
+    this.#flights.clear()
+  }
+
+  /** Some of what is under way may have been purged meanwhile: the ban log will tell, but nobody joins it any more. */
+  closeAll(): void {
+    this.#flights.clear()
   }
 }

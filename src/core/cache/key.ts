@@ -33,19 +33,17 @@ export function primaryKey({ direction, shared, partition, scheme, authority, ta
 /** Fields whose values are never kept, only their digests. */
 const SECRET = new Set(['cookie', 'authorization'])
 
-/** The value of a selecting field as it is compared and kept: normalised, secrets as digests, null if absent. */
-export function selectingValue(name: string, fields: Fields): string | null {
-  const value = normaliseSelecting(name, fields[name])
-  if (value === undefined) return null
-  return SECRET.has(name) || value.length > LONGEST_PART ? `#${digest(value)}` : value
+/** A selecting field as it is compared and kept: its normalised value, secrets and long ones as digests, or absent. */
+function selecting(name: string, fields: Fields): string {
+  // A field may be named like a property of every object.
+  const value = Object.hasOwn(fields, name) ? normaliseSelecting(name, fields[name]) : undefined
+  if (value === undefined) return '-'
+  return SECRET.has(name) ? `#:${digest(value)}` : part(value)
 }
 
 /** The key of one variant of a resource: its selecting fields and their values (RFC 9111 section 4.1). */
 export function variantKey(primary: string, names: readonly string[], fields: Fields): string {
   let key = `${primary}|`
-  for (const name of names) {
-    const value = selectingValue(name, fields)
-    key += value === null ? `${name}-` : `${name}=${value.length}:${value}`
-  }
+  for (const name of names) key += part(name) + selecting(name, fields)
   return key
 }

@@ -8,7 +8,7 @@ import type { Flight, Follower, LeadersAnswer } from './in-flight.ts'
 import { primaryKey, variantKey } from './key.ts'
 import type { MountSettings } from './options.ts'
 import { requestControl } from './policy/directives.ts'
-import { evaluate, mayStandIn } from './policy/evaluate.ts'
+import { evaluate, mayStandIn, staleness } from './policy/evaluate.ts'
 import type { Invalidation } from './policy/invalidation.ts'
 import type { RefusalReason } from './policy/storable.ts'
 import type { Recording } from './recording.ts'
@@ -38,6 +38,8 @@ interface Asked {
   readonly primary: string
   /** The flight for the variant it turned out to want; set at most once. */
   readonly regrouped?: string
+  /** Until when it waits for others at most, on the monotonic clock. */
+  readonly waitsUntil?: number
 }
 
 /** Answers that say their key is not shareable; others speak of a passing fault. */
@@ -78,8 +80,10 @@ export class Mount {
       return this.#bypass(request, native)
     }
     const control = requestControl(request.fields)
-    if (control?.noStore && settings.profile.requestDirectives.noStore)
+    if (control?.noStore && settings.profile.requestDirectives.noStore) {
+      if (control.onlyIfCached && settings.profile.requestDirectives.onlyIfCached) return this.#forbidden()
       return this.#forwardUnstored(request, native, 'request')
+    }
     const primary = this.keyOf(request, native)
     const asked: Asked = { request, native, signal, control, primary }
     const finding = this.responses.shelf.find(primary, request, {
@@ -101,7 +105,8 @@ export class Mount {
       partition: partition === undefined ? '' : text('partition', partition(native)),
       scheme: request.scheme,
       authority: request.authority,
-      target: key === undefined ? request.target : `key:${text('key', key(native))}`,
+      // No target holds a space, so none is taken for what a route's `key` returns.
+      target: key === undefined ? request.target : `key ${text('key', key(native))}`,
     })
   }
 
@@ -136,7 +141,8 @@ export class Mount {
     const onlyIfCached = control?.onlyIfCached === true && profile.requestDirectives.onlyIfCached
     if (evaluation === 'validate') {
       if (onlyIfCached) return this.#forbidden()
-      return this.#forward(asked, control?.noCache || control?.maxAge !== undefined ? 'request' : 'stale', finding)
+      // RFC 9211 section 2.2: `request` where the response is fresh but the request does not take it.
+      return this.#forward(asked, staleness(entry, now) < 0 && !entry.noCache ? 'request' : 'stale', finding)
     }
     const isAlone = this.responses.inFlight.get(finding.key)?.led !== true
     const mayRefresh = evaluation === 'stale' && !onlyIfCached && isAlone
@@ -199,7 +205,7 @@ export class Mount {
   }
 
   #exchange(asked: Asked, reason: ForwardReason, finding: Finding, mayLead: boolean, behind = false): Exchange {
-    const flight = this.responses.inFlight.join(flightKey(asked, finding))
+    const flight = this.responses.inFlight.join(flightKey(asked, finding), asked.primary)
     const leads = mayLead && !flight.led
     if (leads) flight.led = true
     const { request, native, primary, control } = asked
@@ -209,10 +215,12 @@ export class Mount {
 
   /** Only an answer that will be whole, and that the client's own conditions cannot cut short, is worth waiting for. */
   #mayLead({ request, primary }: Asked, finding: Finding): boolean {
-    if (this.settings.collapseTimeout === undefined || request.method !== 'GET') return false
-    if (request.fields.range !== undefined || this.responses.isUnshared(primary)) return false
+    if (request.method !== 'GET' || request.fields.range !== undefined) return false
+    // Who leads is also the only one that refreshes, so it counts where nobody waits, too.
+    if (isHeld(finding)) return true
+    if (this.settings.collapseTimeout === undefined || this.responses.isUnshared(primary)) return false
     const { fields } = request
-    return isHeld(finding) || (fields['if-none-match'] === undefined && fields['if-modified-since'] === undefined)
+    return fields['if-none-match'] === undefined && fields['if-modified-since'] === undefined
   }
 
   #mayFollow({ request, primary }: Asked, finding: Finding): boolean {
@@ -223,8 +231,11 @@ export class Mount {
   }
 
   #follow(asked: Asked, reason: ForwardReason, finding: Finding, flight: Flight): Promise<Decision> {
+    const { clock } = this.responses
+    const waitsUntil = asked.waitsUntil ?? clock.monotonic() + (this.settings.collapseTimeout ?? 0)
     return new Promise((resolve, reject) => {
-      const follower = new Waiting(this, asked, reason, finding, (decision) => {
+      if (asked.signal?.aborted) return reject(asked.signal.reason)
+      const follower = new Waiting(this, { ...asked, waitsUntil }, reason, finding, (decision) => {
         clearTimeout(timer)
         asked.signal?.removeEventListener('abort', onAbort)
         resolve(decision)
@@ -234,10 +245,13 @@ export class Mount {
         flight.followers.delete(follower)
         reject(asked.signal?.reason)
       }
-      const timer = setTimeout(() => {
-        flight.followers.delete(follower)
-        follower.release()
-      }, this.settings.collapseTimeout)
+      const timer = setTimeout(
+        () => {
+          flight.followers.delete(follower)
+          follower.release()
+        },
+        Math.max(0, waitsUntil - clock.monotonic()),
+      )
       asked.signal?.addEventListener('abort', onAbort, { once: true })
       const { progress } = flight
       if (progress.type === 'recording' && follower.announce(progress.answer, progress.recording)) return
@@ -245,9 +259,14 @@ export class Mount {
     })
   }
 
-  /** For followers: go on alone, or as the new leader. */
-  sendOn(asked: Asked, reason: ForwardReason, finding: Finding, mayLead: boolean): Decision {
-    return this.#send(asked, reason, finding, mayLead && this.#mayLead(asked, finding))
+  /** For followers: go on alone. */
+  sendOn(asked: Asked, reason: ForwardReason, finding: Finding): Decision {
+    return this.#send(asked, reason, finding, false)
+  }
+
+  /** For followers whose leader has gone: go on as the new leader, or behind one that is there already. */
+  takeOver(asked: Asked, reason: ForwardReason, finding: Finding): Decision | Promise<Decision> {
+    return this.#forward(asked, reason, finding)
   }
 
   /** For followers that turn out to want another variant than the leader's: lead or follow the flight for theirs. */
@@ -271,9 +290,13 @@ export class Mount {
 
   keep(primary: string, entry: Entry, body: Buffer, request: RequestHead): void {
     const { responses, settings } = this
-    responses.rememberShared(primary)
+    const now = responses.clock.now()
+    // What is stored only to be validated is of no use to those who wait.
+    if (evaluate(entry, undefined, settings.profile, now) === 'fresh') responses.rememberShared(primary)
+    else responses.rememberUnshared(primary)
+    responses.forgetRefusal(primary)
     responses.counts.stored++
-    responses.shelf.keep(primary, entry, body, storeLifetime(entry, settings.profile, responses.clock.now()), request)
+    responses.shelf.keep(primary, entry, body, storeLifetime(entry, settings.profile, now), request)
     if (events.stored.hasSubscribers) {
       events.stored.publish({ ...this.#about(request), bytes: body.length, lifetime: entry.lifetime })
     }
@@ -374,7 +397,7 @@ function flightKey({ primary, request, regrouped }: Asked, finding: Finding): st
 function selected(fields: Fields, vary: readonly string[]): Fields {
   const kept: Record<string, FieldValue> = {}
   for (const name of ['host', ...vary]) {
-    if (fields[name] !== undefined && name !== 'cookie' && name !== 'authorization') kept[name] = fields[name]
+    if (Object.hasOwn(fields, name) && name !== 'cookie' && name !== 'authorization') kept[name] = fields[name]
   }
   return kept
 }
@@ -417,6 +440,7 @@ class Waiting implements Follower {
       fields['if-none-match'] === undefined &&
       fields['if-modified-since'] === undefined
     if (!plain || recording.length === undefined) return false
+    recording.followed = true
     const now = this.#mount.responses.clock.now()
     this.#collapsed(replyFollowing(answer.entry, recording, now, this.#mount.settings.name, this.#parts))
     return true
@@ -430,11 +454,11 @@ class Waiting implements Follower {
   }
 
   release(): void {
-    this.#settle(this.#mount.sendOn(this.#asked, this.#reason, this.#finding, false))
+    this.#settle(this.#mount.sendOn(this.#asked, this.#reason, this.#finding))
   }
 
   lead(): void {
-    this.#settle(this.#mount.sendOn(this.#asked, this.#reason, this.#finding, true))
+    this.#settle(this.#mount.takeOver(this.#asked, this.#reason, this.#finding))
   }
 
   lost(): void {

@@ -36,7 +36,7 @@ export function purgeBan(request: PurgeRequest): { readonly ban: Ban; readonly s
     if (typeof group !== 'string' || group === '') {
       throw new TypeError(`purge: group must be a non-empty string, not ${quote(group)}`)
     }
-    return { soft, ban: { kind: 'group', group } }
+    return { soft, ban: { kind: 'group', authority: undefined, group } }
   }
   if (request.all !== true) throw new TypeError(`purge: all must be true, not ${quote(request.all)}`)
   return { soft, ban: { kind: 'all' } }

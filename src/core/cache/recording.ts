@@ -14,7 +14,7 @@ export type RecordingState = 'open' | 'complete' | 'failed'
 export class Recording {
   state: RecordingState = 'open'
   readonly length: number | undefined
-  /** Somebody reads along. */
+  /** Somebody was told to read along. */
   followed = false
   /** Called once when the recording fails, with the reason. */
   onFail: ((reason: RecordingFailure) => void) | undefined
@@ -139,7 +139,6 @@ export class RecordingLostError extends Error {
 
 /** The content of a recording in flight, pulled at the reader's own speed. */
 export async function* follow(recording: Recording): AsyncGenerator<Buffer, void, void> {
-  recording.followed = true
   let position = 0
   for (;;) {
     if (recording.state === 'failed') throw new RecordingLostError()

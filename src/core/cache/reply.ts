@@ -143,9 +143,9 @@ function rangeReply(
   const size = entry.range?.size ?? body.length
   const range = parseRange(request.fields.range, size)
   if (range === undefined) return undefined
-  const rest = completeLines(withoutFields(entry.lines, RANGE_FIELDS), entry, now, name, parts)
   if (range === 'unsatisfiable') {
-    const lines = ['Content-Range', `bytes */${size}`, 'Content-Length', '0', ...rest]
+    const rest = completeLines(withoutFields(entry.lines, REPRESENTATION_FIELDS), entry, now, name, parts)
+    const lines = ['Content-Range', `bytes */${size}`, 'Content-Length', '0', 'Cache-Control', 'no-store', ...rest]
     return {
       status: 416,
       statusText: 'Range Not Satisfiable',
@@ -155,6 +155,7 @@ function rangeReply(
       bodyIdentity: undefined,
     }
   }
+  const rest = completeLines(withoutFields(entry.lines, RANGE_FIELDS), entry, now, name, parts)
   const part = body.subarray(range.start - offset, range.end - offset + 1)
   const lines = [
     'Content-Range',
@@ -167,6 +168,17 @@ function rangeReply(
 }
 
 const RANGE_FIELDS = new Set(['content-length', 'content-range'])
+
+/** What a 416 must not say of itself, least of all for how long other caches may keep it. */
+const REPRESENTATION_FIELDS = new Set([
+  ...CONTENT_FIELDS,
+  'accept-ranges',
+  'cache-control',
+  'cdn-cache-control',
+  'etag',
+  'expires',
+  'last-modified',
+])
 
 function completeLines(
   lines: FieldLines,

@@ -109,8 +109,11 @@ export class ResponseCache {
    */
   async purge(request: PurgeRequest): Promise<void> {
     const { ban, soft } = purgeBan(request)
-    if (this.store.near) this.bans.add(ban, soft, this.clock.now())
-    else if (ban.kind === 'all' && !soft) await this.store.clear()
+    if (ban.kind === 'all' && !soft) this.inFlight.invalidateAll()
+    if (this.store.near) {
+      this.bans.add(ban, soft, this.clock.now())
+      this.inFlight.closeAll()
+    } else if (ban.kind === 'all' && !soft) await this.store.clear()
     else if (ban.kind === 'target' && ban.authority !== undefined) await this.#purgeFar(ban.authority, ban.target, soft)
     else {
       throw new TypeError(
@@ -118,10 +121,7 @@ export class ResponseCache {
           'groups, prefixes, paths on every authority and soft purges of all need a store in this process',
       )
     }
-    if (ban.kind === 'all' && !soft) {
-      this.inFlight.invalidateAll()
-      if (this.store.near) await this.store.clear()
-    }
+    if (ban.kind === 'all' && !soft && this.store.near) await this.store.clear()
     const purged = eventChannel('breakwater:cache:purge')
     if (purged.hasSubscribers) purged.publish({ what: JSON.stringify(ban), soft })
   }
@@ -166,9 +166,14 @@ export class ResponseCache {
     this.inFlight.invalidate(primary)
   }
 
-  /** @internal RFC 9875 section 3. A far store knows no groups; its entries go when their freshness ends. */
-  invalidateGroup(_authority: string, group: string): void {
-    if (this.store.near) this.bans.add({ kind: 'group', group }, false, this.clock.now())
+  /**
+   * @internal RFC 9875 section 3: on the same origin only. A far store knows no groups; its entries go when their
+   * freshness ends.
+   */
+  invalidateGroup(authority: string, group: string): void {
+    if (!this.store.near) return
+    this.bans.add({ kind: 'group', authority, group }, false, this.clock.now())
+    this.inFlight.closeAll()
   }
 
   /** @internal */
@@ -195,12 +200,16 @@ export class ResponseCache {
   rememberShared(primary: string): void {
     this.#shared.set(primary, true)
     this.#unshared.delete(primary)
-    this.#refusals.delete(primary)
   }
 
   /** @internal */
   rememberRefusal(primary: string, reason: RefusalReason): void {
     this.#refusals.set(primary, reason)
+  }
+
+  /** @internal */
+  forgetRefusal(primary: string): void {
+    this.#refusals.delete(primary)
   }
 
   /** @internal */

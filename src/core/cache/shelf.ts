@@ -169,7 +169,11 @@ const EXPIRED_LIFETIME = 24 * 60 * 60 * 1000
 const INDEX_LIFETIME = 7 * 24 * 60 * 60 * 1000
 
 function variantKeys(primary: string, index: VariantIndex, request: RequestHead, byLanguage: boolean): string[] {
-  const keys = selectingSets(index).map((names) => variantKey(primary, names, request.fields))
+  // Only what the index names: a variant that fell out of it is not invalidated with the others.
+  const listed = new Set(index.variants.map(({ key }) => key))
+  const keys = selectingSets(index)
+    .map((names) => variantKey(primary, names, request.fields))
+    .filter((key) => listed.has(key))
   const wanted: FieldValue = request.fields['accept-language']
   if (byLanguage && wanted !== undefined) {
     const spoken = index.variants.find(

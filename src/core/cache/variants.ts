@@ -52,7 +52,9 @@ export function isVariantIndex(meta: object): meta is VariantIndex {
         typeof variant === 'object' &&
         variant !== null &&
         typeof (variant as Variant).key === 'string' &&
-        Array.isArray((variant as Variant).names),
+        ((variant as Variant).language === undefined || typeof (variant as Variant).language === 'string') &&
+        Array.isArray((variant as Variant).names) &&
+        (variant as Variant).names.every((name) => typeof name === 'string'),
     )
   )
 }

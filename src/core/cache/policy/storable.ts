@@ -58,7 +58,12 @@ export interface Storable {
 const UNDERSTOOD = new Set([200, 203, 204, 206, 300, 301, 302, 303, 304, 307, 308, 404, 405, 410, 414, 501])
 
 /** Statuses that `safe` never stores: they speak of one request, or of a passing fault. */
-const UNSAFE_STATUS = new Set([400, 403, 405, 406, 412, 413, 414, 415, 416, 417, 431])
+const UNSAFE_STATUS = new Set([
+  400, 401, 403, 405, 406, 407, 408, 411, 413, 414, 415, 417, 421, 425, 426, 428, 429, 431,
+])
+
+/** Answers to a precondition or a range, which are not in the key: under it they would answer everybody. */
+const NEVER_STORED = new Set([304, 412, 416])
 
 const refuse = (reason: RefusalReason): Refused => ({ store: false, reason })
 
@@ -72,7 +77,7 @@ export function assess(
 ): Storable | Refused {
   const { status } = response
   const fields = fieldsOf(response.lines)
-  if (status < 200 || status === 304) return refuse('status')
+  if (status < 200 || NEVER_STORED.has(status)) return refuse('status')
   const directives = responseDirectives(fields, profile)
   const { control } = directives
   const forbidden = forbiddenBy(request, status, fields, directives, profile)
