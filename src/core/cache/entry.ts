@@ -41,6 +41,8 @@ export interface EntryData {
   readonly bansPassed: number
   /** The handler enumerated the request's fields, so what it read is not known. */
   readonly headersCopied: boolean
+  /** The bridge's own remark on how the answer was given. */
+  readonly note: string | undefined
 }
 
 /** A stored response. A near store keeps the instance; from a far store it is revived. */
@@ -67,6 +69,7 @@ export class Entry implements EntryData {
   readonly range: StoredRange | undefined
   bansPassed: number
   readonly headersCopied: boolean
+  readonly note: string | undefined
   /** Worked out on first use, never stored. */
   #validators: EntryValidators | undefined
   #whole: LinesOfSecond = NO_LINES
@@ -94,6 +97,7 @@ export class Entry implements EntryData {
     this.range = data.range
     this.bansPassed = data.bansPassed
     this.headersCopied = data.headersCopied
+    this.note = data.note
   }
 
   get validators(): EntryValidators {
@@ -220,6 +224,7 @@ export interface Described {
   readonly range: StoredRange | undefined
   readonly bansPassed: number
   readonly headersCopied: boolean
+  readonly note: string | undefined
   /** Fields that tell the answer's age, where they are not those of `lines`: a 304's own. */
   readonly ageFields?: Fields
   readonly version?: number
@@ -259,6 +264,7 @@ export function describeEntry(described: Described, profile: Profile): Entry {
     range: described.range,
     bansPassed: described.bansPassed,
     headersCopied: described.headersCopied,
+    note: described.note,
   })
 }
 
@@ -287,6 +293,7 @@ export function reviveEntry(meta: object): Entry | undefined {
     isOptional('number', data.staleIfError) &&
     isOptional('number', data.expiredAt) &&
     isOptional('object', data.range) &&
+    isOptional('string', data.note) &&
     typeof data.bornAt === 'number' &&
     typeof data.lifetime === 'number' &&
     typeof data.staleWhileRevalidate === 'number' &&
@@ -301,7 +308,7 @@ export function reviveEntry(meta: object): Entry | undefined {
   return whole ? new Entry({ ...(data as EntryData), statusText: combined(data.statusText) ?? '' }) : undefined
 }
 
-function isOptional(type: 'number' | 'object', value: unknown): boolean {
+function isOptional(type: 'number' | 'string' | 'object', value: unknown): boolean {
   return value === undefined || (typeof value === type && value !== null)
 }
 

@@ -254,6 +254,7 @@ export class Exchange {
         range,
         bansPassed: this.#bansAtStart,
         headersCopied: this.reads?.copied ?? false,
+        note: response.note,
         ...(freshened === undefined ? {} : { ageFields: freshened.ageFields }),
       },
       settings.profile,
@@ -328,7 +329,7 @@ export class Exchange {
     const fields = fieldsOf(response.lines)
     const date = fields.date === undefined ? ['Date', formatHttpDate(now)] : []
     const lines = freshenedLines(entry.lines, [...response.lines, ...date])
-    const head = { status: entry.status, statusText: entry.statusText, lines }
+    const head = { status: entry.status, statusText: entry.statusText, lines, note: entry.note }
     const request = this.#asGet()
     const judged = this.#judge(request, head, now)
     const ageFields: Fields = { date: firstLine(fields.date), age: fields.age }

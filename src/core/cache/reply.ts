@@ -17,6 +17,8 @@ export interface Reply {
   readonly follows: Recording | undefined
   /** Names the identity body, for layers that remember encodings of it; undefined for parts and errors. */
   readonly bodyIdentity: string | undefined
+  /** The bridge's remark on how the stored answer was given. */
+  readonly note: string | undefined
 }
 
 /** What Cache-Status says of an answer beyond a plain hit (RFC 9211 section 2). */
@@ -53,11 +55,11 @@ export function replyFrom(
   parts?: StatusParts,
 ): Reply {
   const plainHit = parts === undefined
-  const { status, statusText } = entry
+  const { status, statusText, note } = entry
   const identity = status === 200 ? `${entry.id}.${entry.version}` : undefined
   if (isPlain(request) && entry.range === undefined) {
     const lines = plainHit ? entry.hitLines(now, name) : completeLines(entry.lines, entry, now, name, parts)
-    return { status, statusText, lines, body, follows: undefined, bodyIdentity: identity }
+    return { status, statusText, lines, body, follows: undefined, bodyIdentity: identity, note }
   }
   if (status >= 200 && status < 300 && isNotModified(entry, request)) {
     const lines = plainHit
@@ -70,6 +72,7 @@ export function replyFrom(
       body: undefined,
       follows: undefined,
       bodyIdentity: undefined,
+      note,
     }
   }
   if (request.method === 'GET' && request.fields.range !== undefined && (status === 200 || status === 206)) {
@@ -78,7 +81,7 @@ export function replyFrom(
   }
   const lines = plainHit ? entry.hitLines(now, name) : completeLines(entry.lines, entry, now, name, parts)
   const content = request.method === 'HEAD' ? undefined : body
-  return { status, statusText, lines, body: content, follows: undefined, bodyIdentity: identity }
+  return { status, statusText, lines, body: content, follows: undefined, bodyIdentity: identity, note }
 }
 
 /** The answer to a plain GET that follows a recording still in flight. */
@@ -97,6 +100,7 @@ export function replyFollowing(
     body: undefined,
     follows: recording,
     bodyIdentity: undefined,
+    note: entry.note,
   }
 }
 
@@ -104,7 +108,15 @@ export function replyFollowing(
 export function forbiddenReply(name: string | false): Reply {
   const lines = ['Content-Length', '0', 'Cache-Control', 'no-store']
   if (name !== false) lines.push('Cache-Status', cacheStatus(name, { detail: 'only-if-cached' }))
-  return { status: 504, statusText: 'Gateway Timeout', lines, body: EMPTY, follows: undefined, bodyIdentity: undefined }
+  return {
+    status: 504,
+    statusText: 'Gateway Timeout',
+    lines,
+    body: EMPTY,
+    follows: undefined,
+    bodyIdentity: undefined,
+    note: undefined,
+  }
 }
 
 const EMPTY = Buffer.alloc(0)
@@ -153,6 +165,7 @@ function rangeReply(
       body: EMPTY,
       follows: undefined,
       bodyIdentity: undefined,
+      note: entry.note,
     }
   }
   const rest = completeLines(withoutFields(entry.lines, RANGE_FIELDS), entry, now, name, parts)
@@ -164,7 +177,15 @@ function rangeReply(
     String(part.length),
     ...rest,
   ]
-  return { status: 206, statusText: 'Partial Content', lines, body: part, follows: undefined, bodyIdentity: undefined }
+  return {
+    status: 206,
+    statusText: 'Partial Content',
+    lines,
+    body: part,
+    follows: undefined,
+    bodyIdentity: undefined,
+    note: entry.note,
+  }
 }
 
 const RANGE_FIELDS = new Set(['content-length', 'content-range'])

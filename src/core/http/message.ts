@@ -27,6 +27,8 @@ export interface ResponseHead {
   readonly status: number
   readonly statusText?: string | undefined
   readonly lines: FieldLines
+  /** What the bridge wants to be told again with each answer from the store; never sent. */
+  readonly note?: string | undefined
 }
 
 /** All lines of a field as one value, joined by ", " (RFC 9110 section 5.2); undefined if absent. */
