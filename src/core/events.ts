@@ -35,6 +35,8 @@ export interface Events {
     readonly finding: 'implied-vary' | 'credentials' | 'headers-copied' | 'client-address'
     readonly names: readonly string[]
   }
+  /** A function of a mount's options threw; the request passed by the cache, or its answer was not stored. */
+  'breakwater:cache:fault': RequestEvent & { readonly error: unknown }
   /** Something was purged; `entries` are not counted, they go when they are next looked up. */
   'breakwater:cache:purge': { readonly what: string; readonly soft: boolean }
   /** A store failed, was late, was skipped or had to drop a write. The request went on without it. */

@@ -74,6 +74,7 @@ export class Exchange {
   #state: 'asking' | 'recording' | 'done' = 'asking'
   #recording: Recording | undefined
   #entry: Entry | undefined
+  #groups: readonly string[] = []
 
   constructor(parts: ExchangeParts) {
     this.request = parts.request
@@ -224,7 +225,13 @@ export class Exchange {
     if (this.#mount.settings.guard.mode !== 'off' && profile.direction === 'in') {
       if (echoesTrace(request.fields, response.lines)) return refused('echoes-trace')
     }
-    if (this.#rule.shouldCache?.(this.#native, response) === false) return refused('should-cache')
+    try {
+      if (this.#rule.shouldCache?.(this.#native, response) === false) return refused('should-cache')
+      this.#groups = this.#groupsOf(judged.fields)
+    } catch (error) {
+      this.#mount.tellFault(this.request, error)
+      return refused('rule-failed')
+    }
     return judged
   }
 
@@ -249,7 +256,7 @@ export class Exchange {
         responseTime: now,
         judged,
         rule: this.#rule,
-        groups: this.#groups(judged.fields),
+        groups: this.#groups,
         vary: this.#selecting(judged.vary, freshened?.entry.vary),
         range,
         bansPassed: this.#bansAtStart,
@@ -269,7 +276,7 @@ export class Exchange {
     return names.size === vary.length ? vary : [...names].sort()
   }
 
-  #groups(fields: Fields): readonly string[] {
+  #groupsOf(fields: Fields): readonly string[] {
     const named =
       fields['cache-groups'] !== undefined
         ? parseGroups(fields['cache-groups'])

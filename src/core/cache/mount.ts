@@ -84,7 +84,8 @@ export class Mount {
       if (control.onlyIfCached && settings.profile.requestDirectives.onlyIfCached) return this.#forbidden()
       return this.#forwardUnstored(request, native, 'request')
     }
-    const primary = this.keyOf(request, native)
+    const primary = this.#tryKeyOf(request, native)
+    if (primary === undefined) return this.#forwardUnstored(request, native, 'bypass')
     const asked: Asked = { request, native, signal, control, primary }
     const finding = this.responses.shelf.find(primary, request, {
       budget: this.responses.newBudget(),
@@ -96,18 +97,32 @@ export class Mount {
       : this.#decide(asked, finding)
   }
 
-  /** The primary key of a request. */
+  /** The primary key of a request. @throws what the mount's `key` and `partition` throw. */
   keyOf(request: RequestHead, native: unknown): string {
-    const { profile, partition, key } = this.settings
+    const { key } = this.settings
+    return this.#keyFor(request, native, key === undefined ? request.target : `key:${text('key', key(native))}`)
+  }
+
+  #keyFor({ scheme, authority }: RequestHead, native: unknown, target: string): string {
+    const { profile, partition } = this.settings
     return primaryKey({
       direction: profile.direction,
       shared: profile.shared,
       partition: partition === undefined ? '' : text('partition', partition(native)),
-      scheme: request.scheme,
-      authority: request.authority,
-      // No target holds a space, so none is taken for what a route's `key` returns.
-      target: key === undefined ? request.target : `key ${text('key', key(native))}`,
+      scheme,
+      authority,
+      target,
     })
+  }
+
+  /** A request for which the mount's own functions fail has no key: it passes by. */
+  #tryKeyOf(request: RequestHead, native: unknown): string | undefined {
+    try {
+      return this.keyOf(request, native)
+    } catch (error) {
+      this.tellFault(request, error)
+      return undefined
+    }
   }
 
   /** An exchange for warming: what is stored is asked for anew, and requests meanwhile follow it. */
@@ -177,7 +192,7 @@ export class Mount {
       request,
       native,
       request.method === 'GET' || request.method === 'HEAD' ? 'bypass' : 'method',
-      primary ? this.keyOf(request, native) : undefined,
+      primary ? this.#tryKeyOf(request, native) : undefined,
     )
   }
 
@@ -303,19 +318,11 @@ export class Mount {
   }
 
   invalidate(request: RequestHead, native: unknown, { targets, groups }: Invalidation): void {
-    for (const target of targets) {
-      const own = target === request.target
-      const primary = own
-        ? this.keyOf(request, native)
-        : primaryKey({
-            direction: this.settings.profile.direction,
-            shared: this.settings.profile.shared,
-            partition: this.settings.partition === undefined ? '' : this.settings.partition(native),
-            scheme: request.scheme,
-            authority: request.authority,
-            target,
-          })
-      this.responses.invalidate(primary)
+    try {
+      this.responses.invalidate(this.keyOf(request, native))
+      for (const target of targets) this.responses.invalidate(this.#keyFor(request, native, target))
+    } catch (error) {
+      this.tellFault(request, error)
     }
     for (const group of groups) this.responses.invalidateGroup(request.authority, group)
   }
@@ -328,6 +335,10 @@ export class Mount {
     this.responses.counts.refused++
     if (primary !== undefined) this.responses.rememberRefusal(primary, reason)
     if (events.refused.hasSubscribers) events.refused.publish({ ...this.#about(request), reason })
+  }
+
+  tellFault(request: RequestHead, error: unknown): void {
+    if (events.fault.hasSubscribers) events.fault.publish({ ...this.#about(request), error })
   }
 
   tellFreshened(request: RequestHead): void {
@@ -373,6 +384,7 @@ const events = {
   miss: eventChannel('breakwater:cache:miss'),
   freshened: eventChannel('breakwater:cache:freshened'),
   stored: eventChannel('breakwater:cache:stored'),
+  fault: eventChannel('breakwater:cache:fault'),
   refused: eventChannel('breakwater:cache:refused'),
   collapsed: eventChannel('breakwater:cache:collapsed'),
   refresh: eventChannel('breakwater:cache:refresh'),

@@ -2,7 +2,7 @@ import { type List, parseList } from 'structured-headers'
 import { combined, type FieldValue } from './message.ts'
 
 /** A response names no more groups or tags than this; what comes after them is not kept. */
-const MAX_GROUPS = 64
+const MAX_GROUPS = 1024
 
 /** Longer names are not kept: a shortened one would be another group. */
 const MAX_GROUP_LENGTH = 256

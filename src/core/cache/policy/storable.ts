@@ -31,6 +31,7 @@ export type RefusalReason =
   | 'client-address'
   | 'partial'
   | 'should-cache'
+  | 'rule-failed'
   | 'too-large'
   | 'no-memory'
   | 'echoes-trace'
@@ -130,8 +131,13 @@ function lifetimeOf(
   responseTime: number,
 ): Lifetime {
   const explicit = explicitLifetime(fields, directives, profile, responseTime)
-  // A rule is the author's word on answers that say nothing; a cookie is somebody's own.
-  const ruled = rule.ttl !== undefined && fields['set-cookie'] === undefined && directives.control.noCache !== true
+  // A rule is the author's word on answers that say nothing. It is not meant for a cookie, which is somebody's own, nor
+  // for a status that speaks of one request, such as the 429 of a rate limiter.
+  const ruled =
+    rule.ttl !== undefined &&
+    isHeuristicallyCacheable(status) &&
+    fields['set-cookie'] === undefined &&
+    directives.control.noCache !== true
   if (ruled && (explicit === undefined || rule.force)) return { lifetime: rule.ttl as number, source: 'rule' }
   if (explicit !== undefined) return explicit
   if (profile.policy === 'rfc9111') {
