@@ -85,6 +85,29 @@ describe.each(['s3-fifo', 'lru'] as const)('memory store, %s', (eviction) => {
     expect([store.get('a') === undefined, store.entries]).toEqual([false, 1])
   })
 
+  test('an item that fits only without the recordings in flight is not kept', () => {
+    const store = memoryStore({ eviction, maxBytes: 16 * KiB, maxEntrySize: 16 * KiB })
+    store.set('a', itemOf(100), minute)
+    expect(store.reserve(4 * KiB)).toBe(true)
+    store.set('b', itemOf(14 * KiB), minute)
+    expect([store.get('b'), store.get('a') === undefined]).toEqual([undefined, false])
+    store.release(4 * KiB)
+    store.set('b', itemOf(14 * KiB), minute)
+    expect(store.get('b')).toBeDefined()
+  })
+
+  test('what was cleared is not evicted again', () => {
+    const store = memoryStore({ eviction, maxEntries: 10 })
+    for (let i = 0; i < 10; i++) store.set(`key ${i}`, itemOf(1000), minute)
+    store.clear()
+    for (let i = 5; i < 15; i++) store.set(`key ${i}`, itemOf(1000), minute)
+    store.set('last', itemOf(1000), minute)
+    expect(store.entries).toBe(10)
+    for (let i = 0; i < 15; i++) store.delete(`key ${i}`)
+    store.delete('last')
+    expect(store.size).toBe(0)
+  })
+
   test('an item is gone from the moment its lifetime ends', () => {
     const clock = new HeldClock()
     const store = memoryStore({ eviction, clock })

@@ -110,7 +110,6 @@ class Memory implements MemoryStore {
 
   clear(): void {
     this.#index.clear()
-    this.#sweeper = this.#index.values()
     this.#eviction = this.#newEviction()
     this.#held = 0
   }
