@@ -1,7 +1,7 @@
 /** Deterministic random numbers and request traces for judging eviction. */
 
 /** Numbers in 0..1 that are the same for the same seed (mulberry32). */
-export function random(seed: number): () => number {
+function random(seed: number): () => number {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0
@@ -12,7 +12,7 @@ export function random(seed: number): () => number {
 }
 
 /** Draws ranks 0..count-1, rank r with a probability proportional to 1 / (r + 1) ** skew. */
-export function zipf(count: number, skew: number, next: () => number): () => number {
+function zipf(count: number, skew: number, next: () => number): () => number {
   const sums = new Float64Array(count)
   let sum = 0
   for (let rank = 0; rank < count; rank++) {

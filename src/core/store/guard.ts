@@ -9,24 +9,23 @@ import { Writes } from './guard/writes.ts'
 import type { Store } from './store.ts'
 
 export { StoreBudget } from './guard/budget.ts'
-export type { StoreGate, StorePermit } from './guard/gate.ts'
-export type { GuardedStore, StoreEvent, StoreOperation } from './guard/guarded-store.ts'
+export type { GuardedStore, StoreEvent } from './guard/guarded-store.ts'
 
 export interface StoreGuardOptions {
   /** Milliseconds until a read is given up and counts as a failure. Default 100. */
-  readonly storeTimeout?: number
+  readonly storeTimeout?: number | undefined
   /** Milliseconds until a write, which no request waits for, counts as a failure. Default 2,000. */
-  readonly writeTimeout?: number
+  readonly writeTimeout?: number | undefined
   /** Writes in flight at most; further ones are dropped. Default 256. */
-  readonly maxWrites?: number
+  readonly maxWrites?: number | undefined
   /** Bytes of bodies in flight at most; a write beyond is dropped unless it is alone. Default 16 MiB. */
-  readonly maxWriteBytes?: number
+  readonly maxWriteBytes?: number | undefined
   /** Decides whether the store is asked. Default: skips it after 5 failures in a row, for 1 s doubling to 30 s. */
-  readonly gate?: StoreGate
+  readonly gate?: StoreGate | undefined
   /** Default `systemClock`. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** Told of everything that went wrong. What it throws is ignored. */
-  readonly onEvent?: (event: StoreEvent) => void
+  readonly onEvent?: ((event: StoreEvent) => void) | undefined
 }
 
 const optionNames = ['storeTimeout', 'writeTimeout', 'maxWrites', 'maxWriteBytes', 'gate', 'clock', 'onEvent'] as const

@@ -15,11 +15,11 @@ export interface KeyvLike {
 
 export interface KeyvStoreOptions {
   /** Bytes: a larger body is not kept. Default 4 MiB. */
-  readonly maxEntrySize?: number
+  readonly maxEntrySize?: number | undefined
   /** Bytes in this process that recordings in flight may hold. Default 16 MiB. */
-  readonly maxRecordingBytes?: number
+  readonly maxRecordingBytes?: number | undefined
   /** Keeps the keys of several stores on one Keyv apart. `clear` empties the whole Keyv all the same. */
-  readonly namespace?: string
+  readonly namespace?: string | undefined
 }
 
 export interface KeyvStore extends Store {

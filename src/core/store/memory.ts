@@ -9,15 +9,15 @@ import { weigh } from './weight.ts'
 
 export interface MemoryStoreOptions {
   /** Bytes that items, what holds them, and recordings in flight take together. Default 64 MiB. */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
   /** Items at most. Default Infinity: bytes alone decide. */
-  readonly maxEntries?: number
+  readonly maxEntries?: number | undefined
   /** Bytes: a larger body is not kept. Default a sixteenth of `maxBytes`. */
-  readonly maxEntrySize?: number
+  readonly maxEntrySize?: number | undefined
   /** Who goes when room is needed. Default `s3-fifo`, which a scan through many keys does not empty. */
-  readonly eviction?: 's3-fifo' | 'lru'
+  readonly eviction?: 's3-fifo' | 'lru' | undefined
   /** Default `systemClock`. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
 }
 
 /** A near store whose bytes can be watched. */

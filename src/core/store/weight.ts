@@ -5,7 +5,7 @@ import type { StoreItem } from './store.ts'
  * (slot, place in the index and its spare room, expiry time, item, Buffer and ArrayBuffer) and 170 outside it
  * (backing store and its book-keeping).
  */
-export const entryOverhead = 600
+const entryOverhead = 600
 const objectOverhead = 16
 const stringOverhead = 16
 /** A pointer, a small number, true, false or null. */
