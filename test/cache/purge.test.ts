@@ -109,7 +109,7 @@ describe('the answer to a POST that says it is what a GET gives (RFC 9110 sectio
 
 describe('groups (RFC 9875)', () => {
   const grouped = { '/a': '"one", "two"', '/b': '"two"', '/c': '"One"', 'http://other.test/a': '"one"' }
-  const after = (act: (made: ReturnType<typeof engine>) => unknown): string[] => {
+  const remaining = (act: (made: ReturnType<typeof engine>) => unknown): string[] => {
     const made = engine()
     for (const [url, groups] of Object.entries(grouped)) {
       exchange(made.mount, { url }, { headers: { ...fresh, 'cache-groups': groups } })
@@ -118,7 +118,7 @@ describe('groups (RFC 9875)', () => {
     return Object.keys(grouped).filter((url) => fate(made.mount, { url }) === 'hit')
   }
   const invalidating = (method: string, value: string, status = 200) =>
-    after(({ mount }) =>
+    remaining(({ mount }) =>
       exchange(mount, { method, url: '/x' }, { status, headers: { 'cache-group-invalidation': value } }),
     )
 
@@ -139,7 +139,7 @@ describe('groups (RFC 9875)', () => {
   })
 
   test('a purge ends a group on every origin', () => {
-    expect(after(({ responses }) => responses.purge({ group: 'one' }))).toEqual(['/b', '/c'])
+    expect(remaining(({ responses }) => responses.purge({ group: 'one' }))).toEqual(['/b', '/c'])
   })
 
   test.each([

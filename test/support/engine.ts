@@ -41,7 +41,11 @@ export interface Engine {
 }
 
 /** A mount of its own on a memory store of its own, with a clock that stands still. */
-export function engine(options: CacheOptions = {}, direction: 'in' | 'out' = 'in', given?: Store): Engine {
+export function engine<Request = unknown>(
+  options: CacheOptions<Request> = {},
+  direction: 'in' | 'out' = 'in',
+  given?: Store,
+): Engine {
   const clock = new ManualClock()
   const store = given ?? memoryStore({ clock })
   const responses = new ResponseCache({ store, clock })

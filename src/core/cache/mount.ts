@@ -100,7 +100,8 @@ export class Mount {
   /** The primary key of a request. @throws what the mount's `key` and `partition` throw. */
   keyOf(request: RequestHead, native: unknown): string {
     const { key } = this.settings
-    return this.#keyFor(request, native, key === undefined ? request.target : `key:${text('key', key(native))}`)
+    // No target holds a space, so none is taken for what a route's `key` returns.
+    return this.#keyFor(request, native, key === undefined ? request.target : `key ${text('key', key(native))}`)
   }
 
   #keyFor({ scheme, authority }: RequestHead, native: unknown, target: string): string {

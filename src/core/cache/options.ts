@@ -185,8 +185,9 @@ function collapseTimeout(collapse: boolean | CollapseOptions): number | undefine
   return duration('collapse.timeout', collapse.timeout, 5_000)
 }
 
-function guard({ mode, ignore = [], ...rest }: GuardOptions): MountSettings['guard'] {
-  knownOptions('guard', { mode, ignore, ...rest }, ['mode', 'ignore'])
+function guard(options: GuardOptions): MountSettings['guard'] {
+  knownOptions('guard', options, ['mode', 'ignore'])
+  const { mode, ignore = [] } = options
   if (!Array.isArray(ignore) || !ignore.every((name) => typeof name === 'string')) {
     throw new TypeError(`guard.ignore must be an array of names, not ${quote(ignore)}`)
   }
