@@ -37,7 +37,7 @@ export function keyvCacheStore(keyv: KeyvLike, options: KeyvCacheStoreOptions = 
 class OnStore implements KeyvCacheStore {
   readonly #store: GuardedStore
   /** Indexes being changed in this process: one change waits for the other. */
-  readonly #changes = new Map<string, Promise<VariantIndex>>()
+  readonly #changes = new Map<string, Promise<VariantIndex | undefined>>()
 
   constructor(store: GuardedStore) {
     this.#store = store
@@ -88,12 +88,14 @@ class OnStore implements KeyvCacheStore {
     const names = Object.keys(value.vary ?? {})
       .map((name) => name.toLowerCase())
       .sort()
-    const { generation } = await this.#cover(primary, names, value.deleteAt)
+    const index = await this.#cover(primary, names, value.deleteAt)
+    if (index === undefined) return
     const item = { meta: answerMeta(value, names), body }
-    await this.#store.set(answerKey(primary, generation, key.method, names, value.vary ?? {}), item, lifetime)
+    await this.#store.set(answerKey(primary, index.generation, key.method, names, value.vary ?? {}), item, lifetime)
   }
 
-  #cover(primary: string, names: readonly string[], until: number): Promise<VariantIndex> {
+  /** The index of a URL, once it covers such answers; undefined where the store did not take it. */
+  #cover(primary: string, names: readonly string[], until: number): Promise<VariantIndex | undefined> {
     const before = this.#changes.get(primary)
     const change = this.#change(before, primary, names, until).finally(() => {
       if (this.#changes.get(primary) === change) this.#changes.delete(primary)
@@ -107,12 +109,13 @@ class OnStore implements KeyvCacheStore {
     primary: string,
     names: readonly string[],
     until: number,
-  ): Promise<VariantIndex> {
+  ): Promise<VariantIndex | undefined> {
     await before
     const index = await this.#index(primary)
     const next = covering(index, names, until, randomUUID)
-    if (next !== index) await this.#store.set(primary, { meta: next, body: NOTHING }, next.until - systemClock.now())
-    return next
+    if (next === index) return index
+    const isKept = await this.#store.set(primary, { meta: next, body: NOTHING }, next.until - systemClock.now())
+    return isKept ? next : undefined
   }
 }
 
