@@ -1,6 +1,6 @@
 import { cacheStatus } from '../http/cache-status.ts'
 import { formatHttpDate, parseHttpDate } from '../http/date.ts'
-import { combined, type FieldLines, type Fields, fieldsOf, firstLine, type RequestHead } from '../http/message.ts'
+import { type FieldLines, type Fields, fieldsOf, firstLine, type RequestHead } from '../http/message.ts'
 import { storedLines } from './policy/freshen.ts'
 import { initialAge } from './policy/freshness.ts'
 import type { Profile } from './policy/profile.ts'
@@ -289,6 +289,7 @@ export function reviveEntry(meta: object): Entry | undefined {
     typeof data.id === 'string' &&
     typeof data.version === 'number' &&
     Number.isInteger(data.status) &&
+    typeof data.statusText === 'string' &&
     typeof data.bansPassed === 'number' &&
     isOptional('number', data.staleIfError) &&
     isOptional('number', data.expiredAt) &&
@@ -305,7 +306,7 @@ export function reviveEntry(meta: object): Entry | undefined {
     data.lines.length % 2 === 0 &&
     isStrings(data.vary) &&
     isStrings(data.groups)
-  return whole ? new Entry({ ...(data as EntryData), statusText: combined(data.statusText) ?? '' }) : undefined
+  return whole ? new Entry(data as EntryData) : undefined
 }
 
 function isOptional(type: 'number' | 'string' | 'object', value: unknown): boolean {

@@ -35,6 +35,8 @@ export interface Asking {
 export class Shelf {
   readonly #store: GuardedStore
   readonly #bans: BanLog
+  /** The latest update of each primary key of a far store. */
+  readonly #updates = new Map<string, Promise<void>>()
 
   constructor(store: GuardedStore, bans: BanLog) {
     this.#store = store
@@ -102,62 +104,68 @@ export class Shelf {
       void this.#store.set(primary, { meta: entry, body }, lifetime)
       return
     }
-    const known = this.#store.get(primary)
-    if (known instanceof Promise)
-      void known.then((item) => this.#keepVariant(primary, item, entry, body, lifetime, request))
-    else this.#keepVariant(primary, known, entry, body, lifetime, request)
-  }
-
-  #keepVariant(
-    primary: string,
-    known: StoreItem | undefined,
-    entry: Entry,
-    body: Buffer,
-    lifetime: number,
-    request: RequestHead,
-  ): void {
-    const key = variantKey(primary, entry.vary, request.fields)
-    const index = known !== undefined && isVariantIndex(known.meta) ? known.meta : undefined
+    const key = variantKey(primary, vary, request.fields)
     const language = firstLine(fieldsOf(entry.lines)['content-language'])
-    const next = withVariant(index, { key, names: entry.vary, language })
-    for (const { key: dropped } of next.dropped) void this.#store.delete(dropped)
     void this.#store.set(key, { meta: entry, body }, lifetime)
-    void this.#store.set(primary, { meta: next.index, body: NOTHING }, Math.max(lifetime, INDEX_LIFETIME))
-  }
-
-  /** Removes a resource with all its variants, and tells when the store has done it. */
-  async removeNow(primary: string): Promise<void> {
-    const known = await this.#store.get(primary)
-    const variants = known !== undefined && isVariantIndex(known.meta) ? known.meta.variants : []
-    await Promise.all([primary, ...variants.map(({ key }) => key)].map((key) => this.#store.delete(key)))
-  }
-
-  /** Makes a resource and all its variants stale from `now` on. */
-  async expire(primary: string, now: number): Promise<void> {
-    const known = await this.#store.get(primary)
-    const variants = known !== undefined && isVariantIndex(known.meta) ? known.meta.variants : []
-    await Promise.all(
-      [primary, ...variants.map(({ key }) => key)].map(async (key) => {
-        const item = await this.#store.get(key)
-        const entry = item && reviveEntry(item.meta)
-        if (item === undefined || entry === undefined) return
-        await this.#store.set(key, { meta: entry.with({ expiredAt: now }), body: item.body }, EXPIRED_LIFETIME)
-      }),
-    )
+    void this.#update(primary, (item) => {
+      const { index, dropped } = withVariant(indexIn(item), { key, names: vary, language })
+      for (const variant of dropped) void this.#store.delete(variant.key)
+      return this.#store.set(primary, { meta: index, body: NOTHING }, Math.max(lifetime, INDEX_LIFETIME))
+    })
   }
 
   /** Removes a resource with all its variants. */
   remove(primary: string): void {
-    const known = this.#store.get(primary)
-    const drop = (item: StoreItem | undefined): void => {
-      if (item !== undefined && isVariantIndex(item.meta)) {
-        for (const { key } of item.meta.variants) void this.#store.delete(key)
-      }
-    }
-    if (known instanceof Promise) void known.then(drop)
-    else drop(known)
+    // What an update under way is about to write goes, too.
+    const again = this.#updates.has(primary) ? [primary] : []
+    void this.#update(primary, (item) => this.#deleteAll([...again, ...variantsIn(item)]))
     void this.#store.delete(primary)
   }
+
+  /** Removes a resource with all its variants, and tells when the store has done it. */
+  async removeNow(primary: string): Promise<void> {
+    await this.#update(primary, (item) => this.#deleteAll([primary, ...variantsIn(item)]))
+  }
+
+  /** Makes a resource and all its variants stale from `now` on. */
+  async expire(primary: string, now: number): Promise<void> {
+    await this.#update(primary, (item) =>
+      Promise.all([primary, ...variantsIn(item)].map((key) => this.#expireOne(key, now))),
+    )
+  }
+
+  async #expireOne(key: string, now: number): Promise<void> {
+    const item = await this.#store.get(key)
+    const entry = item && reviveEntry(item.meta)
+    if (item === undefined || entry === undefined) return
+    await this.#store.set(key, { meta: entry.with({ expiredAt: now }), body: item.body }, EXPIRED_LIFETIME)
+  }
+
+  #deleteAll(keys: readonly string[]): Promise<unknown> {
+    return Promise.all(keys.map((key) => this.#store.delete(key)))
+  }
+
+  /**
+   * Does `work` with what stands under a primary key: at once on a near store; on a far one after the updates under
+   * way, lest one index forget the variant that another adds.
+   */
+  #update(primary: string, work: (item: StoreItem | undefined) => unknown): unknown {
+    if (this.#store.near) return work(this.#store.get(primary) as StoreItem | undefined)
+    const run = async (): Promise<void> => void (await work(await this.#store.get(primary)))
+    const done = this.#updates.get(primary)?.then(run) ?? run()
+    this.#updates.set(primary, done)
+    return done.then(() => {
+      if (this.#updates.get(primary) === done) this.#updates.delete(primary)
+    })
+  }
+}
+
+function indexIn(item: StoreItem | undefined): VariantIndex | undefined {
+  return item !== undefined && isVariantIndex(item.meta) ? item.meta : undefined
+}
+
+function variantsIn(item: StoreItem | undefined): readonly string[] {
+  return indexIn(item)?.variants.map(({ key }) => key) ?? []
 }
 
 const NOTHING = Buffer.alloc(0)
