@@ -170,6 +170,32 @@ describe.each(releases)('%s: content', (_name, undici) => {
     expect(trailers).toEqual({ 'x-sum': '1' })
   })
 
+  test('interim heads are handed on', async () => {
+    const origin = await startOrigin((request, response) => {
+      response.writeEarlyHints({ link: '</a.css>; rel=preload' })
+      answering('x')(request, response)
+    })
+    const { send } = startClient(undici, origin)
+    const interim: number[] = []
+    const onInfo = ({ statusCode }: { statusCode: number }): void => void interim.push(statusCode)
+    expect((await send('GET', '/', { onInfo })).text).toBe('x')
+    expect(interim).toEqual([103])
+    expect((await send('GET', '/', { onInfo })).cacheStatus).toContain('hit')
+  })
+
+  test('what undici refuses, it refuses in its own words', async () => {
+    const origin = await startOrigin(answering('x'))
+    const { send, dispatcher } = startClient(undici, origin)
+    for (const headers of [['odd'], new Map([['a b', '1']]), new Set(['no pair'])]) {
+      await expect(send('GET', '/', { headers })).rejects.toMatchObject({ code: 'UND_ERR_INVALID_ARG' })
+    }
+    for (const path of [undefined, '', 'no-slash']) {
+      const asked = dispatcher.request({ origin: origin.url, path, method: 'GET' } as never)
+      await expect(asked).rejects.toMatchObject({ code: 'UND_ERR_INVALID_ARG' })
+    }
+    expect(origin.seen).toHaveLength(0)
+  })
+
   test('an upgrade passes', async () => {
     const origin = await startOrigin(answering('x'))
     const client = startClient(undici, origin)

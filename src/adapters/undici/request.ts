@@ -6,7 +6,8 @@ import type { DispatchOptions } from './types.ts'
 
 /** Requests that are no exchange of HTTP messages, or that undici is going to refuse. */
 export function isForeign(opts: DispatchOptions): boolean {
-  return typeof opts?.method !== 'string' || opts.method === 'CONNECT' || Boolean(opts.upgrade)
+  const isRequest = typeof opts?.method === 'string' && typeof opts.path === 'string'
+  return !isRequest || opts.method === 'CONNECT' || Boolean(opts.upgrade)
 }
 
 /**
@@ -38,10 +39,9 @@ export function requestHead(opts: DispatchOptions, fallback: Origin): RequestHea
   const fields = fieldsFrom(opts.headers as KeptHeaders)
   const sentTo = opts.origin ? parseOrigin(opts.origin) : undefined
   if (fields === undefined || (opts.origin && sentTo === undefined)) return undefined
-  const path = opts.path || '/'
+  const { method, path } = opts
   const absolute = path.charCodeAt(0) === SLASH ? undefined : parseAbsolute(path)
   if (absolute === undefined && path.charCodeAt(0) !== SLASH) return undefined
-  const { method } = opts
   const base = absolute?.origin ?? sentTo ?? fallback
   const named = fields.host === undefined ? base : namedByHost(fields.host, base)
   if (named === undefined) return undefined
