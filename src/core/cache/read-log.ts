@@ -1,13 +1,11 @@
-import type { Fields } from '../http/message.ts'
+import type { Fields, FieldValue } from '../http/message.ts'
 import { TRACING } from './policy/storable.ts'
 
 /**
  * Fields whose reading never counts: they do not choose between representations, or the cache itself answers for them,
- * or (Host) they are in the key.
+ * or they are in the key.
  */
 const NEVER_COUNTED = new Set<string>([
-  'host',
-  ':authority',
   ':scheme',
   ':method',
   ':path',
@@ -33,6 +31,9 @@ const NEVER_COUNTED = new Set<string>([
   'http2-settings',
   ...TRACING,
 ])
+
+/** In the key as the authority, where that is what they say: behind a proxy another field may have told it. */
+const AUTHORITY = new Set(['host', ':authority'])
 
 /** Where the client comes from: read for logs and limits, reported only, and refused by the strict mode. */
 const CLIENT_ADDRESS = new Set([
@@ -61,12 +62,15 @@ export class ReadLog {
   copied = false
   /** Called for each new name or credential, with the name. */
   onRead: ((name: string, credential: boolean) => void) | undefined
+  readonly #authority: string | undefined
   readonly #ignored: ReadonlySet<string> | undefined
   #excused: Set<string> | undefined
   #suspended = 0
   #closed = false
 
-  constructor(ignored?: ReadonlySet<string>) {
+  /** `authority` is the one in the key; without it Host is taken for it. */
+  constructor(authority?: string, ignored?: ReadonlySet<string>) {
+    this.#authority = authority
     this.#ignored = ignored
   }
 
@@ -85,6 +89,15 @@ export class ReadLog {
     }
   }
 
+  /** Reads do not count until `resume()`: they are those of layers outside the cache. */
+  pause(): void {
+    this.#suspended++
+  }
+
+  resume(): void {
+    this.#suspended--
+  }
+
   /** Nothing counts any more: the response has ended. */
   close(): void {
     this.#closed = true
@@ -95,6 +108,11 @@ export class ReadLog {
     if (this.#closed || this.#suspended > 0 || this.#ignored?.has(name) || this.credentials.has(name)) return
     this.credentials.add(name)
     this.onRead?.(name, true)
+  }
+
+  /** Notes that the client's address was asked for, in whatever way. */
+  readAddress(): void {
+    if (!this.#closed && this.#suspended === 0) this.clientAddress = true
   }
 
   /** Forgets that a credential was read: it has been taken apart, and its parts are watched instead. */
@@ -131,10 +149,17 @@ export class ReadLog {
     return Reflect.getOwnPropertyDescriptor(fields, name)
   }
 
+  #isKeyed(authority: FieldValue): boolean {
+    return this.#authority === undefined || authority === undefined || authority === this.#authority
+  }
+
   #note(fields: Fields, name: string): void {
     if (this.#closed || this.#suspended > 0 || NEVER_COUNTED.has(name) || this.names.has(name)) return
     if (this.#excused?.delete(name)) return
     if (this.#ignored?.has(name)) return
+    if (AUTHORITY.has(name) && this.#isKeyed(fields[name])) return
+    // No field's name has a capital: JSON.stringify asks for toJSON.
+    if (/[A-Z]/.test(name)) return
     if (name in Object.prototype && !Object.hasOwn(fields, name)) return
     if (CLIENT_ADDRESS.has(name)) {
       this.clientAddress = true

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { excuseGetters } from '../node/getters.ts'
 import type { Origin } from '../node/request-head.ts'
 import { hostOf, schemeOf } from '../node/request-head.ts'
 import type { Listener } from '../node/shadow.ts'
@@ -25,8 +26,13 @@ export function rootOf(app: ExpressApp): Listener {
   return root
 }
 
-/** Scheme and authority by the application's own trust in its proxies (`trust proxy`). */
+/** Scheme and authority by the application's own trust in its proxies (`trust proxy`); looking does not count. */
 export function resolvedOrigin(request: ExpressRequest): Origin {
+  const reads = request[READS]
+  return reads === undefined ? originOf(request) : reads.suspend(() => originOf(request))
+}
+
+function originOf(request: ExpressRequest): Origin {
   const { headers } = request
   const proto = headers['x-forwarded-proto']
   const host = headers['x-forwarded-host']
@@ -48,32 +54,7 @@ function first(value: string | string[]): string {
   return (typeof value === 'string' ? value : (value[0] ?? '')).split(',', 1)[0]?.trim().toLowerCase() ?? ''
 }
 
-/** Getters by which Express itself resolves forwarded fields; the key has what they resolve to. */
-const RESOLVED = ['ip', 'ips', 'host', 'hostname', 'protocol', 'secure']
-const prepared = new WeakSet<object>()
-
-/** Lets reads inside Express' own getters not count as the handler's. Once for each application. */
+/** Lets reads inside Express' own getters not count as the handler's. */
 export function prepare({ request }: ExpressApp): void {
-  if (prepared.has(request)) return
-  prepared.add(request)
-  for (const name of RESOLVED) {
-    const resolve = inheritedGetter(request, name)
-    if (resolve === undefined) continue
-    Object.defineProperty(request, name, {
-      configurable: true,
-      enumerable: true,
-      get(this: MarkedRequest) {
-        const reads = this[READS]
-        return reads === undefined ? resolve.call(this) : reads.suspend(() => resolve.call(this))
-      },
-    })
-  }
-}
-
-export function inheritedGetter(object: object, name: string): ((this: unknown) => unknown) | undefined {
-  for (let holder: object | null = object; holder !== null; holder = Object.getPrototypeOf(holder)) {
-    const descriptor = Object.getOwnPropertyDescriptor(holder, name)
-    if (descriptor !== undefined) return descriptor.get
-  }
-  return undefined
+  excuseGetters(request as MarkedRequest, (own) => own[READS])
 }

@@ -65,7 +65,8 @@ function fieldsOfLines(lines: FieldLines): readonly Field[] {
   return list
 }
 
-function setLines(response: ServerResponse, lines: FieldLines): void {
+/** Sets the fields of an answer; those already there stay and win, but Vary and Cache-Status add up. */
+export function setLines(response: ServerResponse, lines: FieldLines): void {
   const live = response.getHeaderNames()
   for (const { name, lower, value } of fieldsOfLines(lines)) {
     if (!live.includes(lower)) response.setHeader(name, value)

@@ -2,12 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Exchange } from '../../core/cache/exchange.ts'
 import type { Decision, Mount } from '../../core/cache/mount.ts'
 import { isUnsafe } from '../../core/cache/policy/invalidation.ts'
+import type { Reply } from '../../core/cache/reply.ts'
 import type { RequestHead } from '../../core/http/message.ts'
 import { sendReply } from './answer.ts'
 import type { Listener, ShadowRunner } from './shadow.ts'
 import { type MarkedRequest, OUTER, SHADOW } from './symbols.ts'
 import { answerInstead, tap } from './tap.ts'
-import { watchReads } from './watch.ts'
+import { setFields, watchReads } from './watch.ts'
 
 /** What a framework adds to a request on its way through the cache. */
 export interface Passage {
@@ -22,8 +23,25 @@ export interface Passage {
   readonly fail: (error: unknown) => void
   /** The listener from which the handler can be run again. */
   readonly root: Listener
-  /** Reports what the handler reads beyond header fields. */
-  readonly onWatch?: ((exchange: Exchange) => void) | undefined
+}
+
+/** Where a mount answers and records: both on the same layer, so that what lies outside it is applied once. */
+export interface Outlet<P extends Passage> {
+  /** Answers from the cache. */
+  answer(passage: P, reply: Reply): void
+  /** Runs the handler and records what it answers. */
+  forward(passage: P, exchange: Exchange): unknown
+}
+
+/** Answers and records on the response itself. */
+export const responseOutlet: Outlet<Passage> = {
+  answer({ response }, reply) {
+    sendReply(response, reply)
+  },
+  forward({ response, next }, exchange) {
+    tap(response, exchange)
+    return next()
+  },
 }
 
 /** A mount on a server: answers from the cache, or lets the handler answer and records it. */
@@ -39,40 +57,40 @@ export class ServerMount {
   }
 
   /** One request. Returns what `next` returned where the handler was run at once. */
-  serve(passage: Passage): unknown {
+  serve<P extends Passage>(passage: P, outlet: Outlet<P> = responseOutlet): unknown {
     const marked = passage.request as MarkedRequest
     if (marked[OUTER] !== undefined) return this.#nested(marked[OUTER], passage)
-    if (marked[SHADOW] !== undefined) return this.#shadowed(marked, passage)
+    if (marked[SHADOW] !== undefined) return this.#shadowed(marked, passage, outlet)
     const decision = this.mount.lookup(passage.head, passage.native)
-    if (!(decision instanceof Promise)) return this.#act(decision, passage)
-    return decision.then((settled) => this.#act(settled, passage)).catch(passage.fail)
+    if (!(decision instanceof Promise)) return this.#act(decision, passage, outlet)
+    return decision.then((settled) => this.#act(settled, passage, outlet)).catch(passage.fail)
   }
 
-  #act(decision: Decision, passage: Passage): unknown {
+  #act<P extends Passage>(decision: Decision, passage: P, outlet: Outlet<P>): unknown {
     switch (decision.kind) {
       case 'hit':
       case 'forbidden':
-        return sendReply(passage.response, decision.reply)
+        return outlet.answer(passage, decision.reply)
       case 'stale':
-        sendReply(passage.response, decision.reply)
+        outlet.answer(passage, decision.reply)
         if (decision.refresh !== undefined) this.refresh(passage.root, decision.refresh)
         return
       case 'miss':
       case 'validate':
         if (passage.response.destroyed) return decision.exchange.abandon()
-        return this.#forward(decision.exchange, passage)
+        return this.#forward(decision.exchange, passage, outlet)
     }
   }
 
-  #forward(exchange: Exchange, { request, response, next, onWatch }: Passage): unknown {
-    const marked = request as MarkedRequest
-    const { method } = exchange.request
+  #forward<P extends Passage>(exchange: Exchange, passage: P, outlet: Outlet<P>): unknown {
+    const marked = passage.request as MarkedRequest
     marked[OUTER] = exchange
-    if (method === 'GET' || method === 'HEAD' || isUnsafe(method)) tap(response, exchange)
     setConditions(marked, exchange)
     watchReads(marked, exchange, this.mount.settings)
-    onWatch?.(exchange)
-    return next()
+    const { method } = exchange.request
+    // TRACE and the like neither store nor invalidate anything.
+    if (method !== 'GET' && method !== 'HEAD' && !isUnsafe(method)) return passage.next()
+    return outlet.forward(passage, exchange)
   }
 
   /** Within another mount: only the rule counts. */
@@ -88,11 +106,11 @@ export class ServerMount {
   }
 
   /** The request was made to record an answer: there is nothing to look up. */
-  #shadowed(marked: MarkedRequest, passage: Passage): unknown {
+  #shadowed<P extends Passage>(marked: MarkedRequest, passage: P, outlet: Outlet<P>): unknown {
     const shadow = marked[SHADOW]
     if (shadow?.mount !== this.mount) return passage.next()
     shadow.reached = true
-    return this.#forward(shadow.exchange, passage)
+    return this.#forward(shadow.exchange, passage, outlet)
   }
 
   /** Runs the handler behind a stale answer. */
@@ -129,7 +147,5 @@ function setConditions(request: MarkedRequest, exchange: Exchange): void {
   const headers = { ...request.headers }
   for (const name of REPLACED) delete headers[name]
   Object.assign(headers, conditions)
-  if (request.httpVersionMajor === 2) {
-    Object.defineProperty(request, 'headers', { value: headers, configurable: true, writable: true, enumerable: true })
-  } else request.headers = headers
+  setFields(request, headers)
 }

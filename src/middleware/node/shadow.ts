@@ -66,7 +66,8 @@ function shadowRequest(socket: ShadowSocket, exchange: Exchange): MarkedRequest 
   request.httpVersion = '1.1'
   request.httpVersionMajor = 1
   request.httpVersionMinor = 1
-  for (const [name, value] of Object.entries({ host: exchange.request.authority, ...exchange.request.fields })) {
+  // Host is what the cause's authority was resolved to: fields of a proxy are not carried.
+  for (const [name, value] of Object.entries({ ...exchange.request.fields, host: exchange.request.authority })) {
     const line = combined(value)
     if (line === undefined || name.startsWith(':')) continue
     request.headers[name] = line

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Exchange } from '../../core/cache/exchange.ts'
+import type { Exchange, HeadOutcome } from '../../core/cache/exchange.ts'
 import type { Recording } from '../../core/cache/recording.ts'
 import type { Reply } from '../../core/cache/reply.ts'
 import { sendReply, type Writer } from './answer.ts'
@@ -8,6 +8,12 @@ import { ANSWER_RULE, type MarkedResponse } from './symbols.ts'
 
 const TAP: unique symbol = Symbol('breakwater.tap')
 
+/** What a framework has in hand as the content of an answer, before it is written. */
+export interface Content {
+  /** All of it was produced, without error. */
+  readonly ended: boolean
+}
+
 /**
  * What passes through a tapped response: `open` until its head is judged, then `passing` untouched, `recording`
  * alongside, or `replaced` by an answer from the cache while what the handler sends is dropped.
@@ -15,8 +21,11 @@ const TAP: unique symbol = Symbol('breakwater.tap')
 interface Tap extends Writer {
   readonly exchange: Exchange
   readonly before: FieldsBefore
+  readonly note: string | undefined
   phase: 'open' | 'passing' | 'recording' | 'replying' | 'replaced'
   recording: Recording | undefined
+  /** The content that is recorded above, in the framework, while the response passes. */
+  content: Content | undefined
   /** Inside the original `end`, which in HTTP/2 calls `write`. */
   ending: boolean
 }
@@ -33,14 +42,16 @@ type Callback = (error?: Error | null) => void
  * Puts an exchange into a response: its head is judged when it is final, and its bytes are recorded or replaced.
  * The functions are shared and the state is one object, so a response that is not stored pays almost nothing.
  */
-export function tap(response: ServerResponse, exchange: Exchange): void {
+export function tap(response: ServerResponse, exchange: Exchange, note?: string): void {
   const tapped = response as TappedResponse
   const { writeHead, write, end } = tapped
   tapped[TAP] = {
     exchange,
     before: fieldsBefore(response),
+    note,
     phase: 'open',
     recording: undefined,
+    content: undefined,
     ending: false,
     writeHead: writeHead as Writer['writeHead'],
     write: write as Writer['write'],
@@ -50,6 +61,29 @@ export function tap(response: ServerResponse, exchange: Exchange): void {
   tapped.write = tappedWrite as ServerResponse['write']
   tapped.end = tappedEnd as ServerResponse['end']
   response.on('close', onClose)
+}
+
+/**
+ * Judges the head of a tapped response above it, where a framework still has it in hand; from then on everything
+ * passes. The recording, if there is one, counts if `content` has ended when the response ends.
+ */
+export function judgeAbove(response: ServerResponse, status: number, note: string | undefined): HeadOutcome {
+  const state = (response as TappedResponse)[TAP] as Tap
+  state.phase = 'passing'
+  return judge(response, state, { status, reason: undefined, fields: undefined }, note)
+}
+
+/** Names the content that is recorded above. */
+export function recordsAbove(response: ServerResponse, content: Content): void {
+  const state = (response as TappedResponse)[TAP] as Tap
+  state.content = content
+}
+
+/** Takes back what the handler did to the fields of a tapped response that is answered from the cache. */
+export function restoreFields(response: ServerResponse): void {
+  const { before } = (response as TappedResponse)[TAP] as Tap
+  for (const name of response.getHeaderNames()) if (before?.[name] === undefined) response.removeHeader(name)
+  for (const [name, value] of Object.entries(before ?? {})) if (value !== undefined) response.setHeader(name, value)
 }
 
 /** Answers a tapped response from the cache, if nothing of its own was sent: its origin is lost. */
@@ -68,13 +102,7 @@ function tappedWriteHead(this: TappedResponse, ...args: unknown[]): ServerRespon
   if (state.phase !== 'open' || this.headersSent) return callWriteHead(this, state, args)
   const head = headArguments(args)
   if (!(head.status >= 200 && head.status <= 999)) return callWriteHead(this, state, args)
-  const rule = this[ANSWER_RULE]
-  if (rule !== undefined) state.exchange.addRule(rule)
-  const outcome = state.exchange.head({
-    status: head.status,
-    statusText: head.reason ?? this.statusMessage ?? '',
-    lines: headLines(this, head, state.before),
-  })
+  const outcome = judge(this, state, head, state.note)
   switch (outcome.kind) {
     case 'replace':
       replace(this, state, outcome.reply)
@@ -85,6 +113,17 @@ function tappedWriteHead(this: TappedResponse, ...args: unknown[]): ServerRespon
     case 'pass':
       return sendHead(this, state, 'passing', head, args, outcome.cacheStatus)
   }
+}
+
+function judge(response: TappedResponse, state: Tap, head: HeadArguments, note: string | undefined): HeadOutcome {
+  const rule = response[ANSWER_RULE]
+  if (rule !== undefined) state.exchange.addRule(rule)
+  return state.exchange.head({
+    status: head.status,
+    statusText: head.reason ?? response.statusMessage ?? '',
+    lines: headLines(response, head, state.before),
+    note,
+  })
 }
 
 /** Writes the handler's head with our Cache-Status. If that throws, the head is open again: an error page may follow. */
@@ -160,7 +199,7 @@ function tappedEnd(this: TappedResponse, ...args: unknown[]): ServerResponse {
   if (state.phase === 'recording' && !state.ending) record(state, chunk, encoding)
   state.ending = true
   const result = state.end.apply(this, args as never[])
-  if (this.errored) state.exchange.abandon()
+  if (this.errored || state.content?.ended === false) state.exchange.abandon()
   else state.exchange.finish()
   state.exchange.reads?.close()
   return result
@@ -168,11 +207,7 @@ function tappedEnd(this: TappedResponse, ...args: unknown[]): ServerResponse {
 
 /** Sends an answer from the cache in place of the handler's. */
 function replace(response: TappedResponse, state: Tap, reply: Reply): void {
-  for (const name of response.getHeaderNames()) {
-    const before = state.before?.[name]
-    if (before === undefined) response.removeHeader(name)
-    else response.setHeader(name, before)
-  }
+  restoreFields(response)
   state.phase = 'replying'
   response.statusMessage = ''
   sendReply(response, reply, state)

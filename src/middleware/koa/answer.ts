@@ -1,0 +1,33 @@
+import { Readable } from 'node:stream'
+import type { Context } from 'koa'
+import { follow } from '../../core/cache/recording.ts'
+import type { Reply } from '../../core/cache/reply.ts'
+import { setLines } from '../node/answer.ts'
+import { BODY_IDENTITY, type MarkedResponse } from '../node/symbols.ts'
+import { UNSET } from './notes.ts'
+
+/** Answers from the cache as a handler would: by status, fields and body. Fields already there stay and win. */
+export function answerContext(ctx: Context, reply: Reply): void {
+  const { res } = ctx
+  ;(res as MarkedResponse)[BODY_IDENTITY] = reply.bodyIdentity
+  // A handler's body that this answer replaces; setting null changes the status, so it comes first.
+  if (ctx.body !== undefined && ctx.body !== null) ctx.body = null
+  ctx.status = reply.status
+  if (reply.statusText !== '' && ctx.req.httpVersionMajor < 2) ctx.message = reply.statusText
+  setLines(res, reply.lines)
+  const body = bodyOf(ctx, reply)
+  if (body === undefined) return
+  const typed = res.hasHeader('Content-Type')
+  ctx.body = body
+  if (ctx.status !== reply.status) ctx.status = reply.status
+  if (!typed) res.removeHeader('Content-Type')
+}
+
+/** What to set as `ctx.body`; undefined for nothing. */
+function bodyOf(ctx: Context, { status, body, follows, note }: Reply): Buffer | Readable | string | null | undefined {
+  if (follows !== undefined) return Readable.from(follow(follows), { objectMode: false })
+  if (body === undefined || note === UNSET || status === 204) return undefined
+  if (body.length > 0) return body
+  // Koa takes the type off a body of null, and keeps it for an empty string.
+  return ctx.res.hasHeader('Content-Type') ? '' : null
+}

@@ -1,0 +1,34 @@
+import type { Context } from 'koa'
+import type { Exchange } from '../../core/cache/exchange.ts'
+import type { Passage } from '../node/serve.ts'
+import { watchPersonal } from '../node/watch.ts'
+
+export interface KoaPassage extends Passage {
+  readonly ctx: Context
+  readonly next: () => Promise<unknown>
+}
+
+const PERSONAL = ['session', 'user', 'auth'] as const
+
+/** Notes what the handler reads of `ctx` that belongs to one person and was there at the mount. */
+export function watchContext(ctx: Context, { reads }: Exchange): void {
+  if (reads === undefined) return
+  watchPersonal(ctx, PERSONAL, reads)
+  watchPersonal(ctx.state, PERSONAL, reads)
+  // One made outside the cache has the fields themselves in hand, so that its reads could not be seen.
+  const request = ctx.request as { _accept?: unknown }
+  if (request._accept !== undefined) request._accept = undefined
+}
+
+/** The status that Koa would answer an error with; undefined for one that says nothing of it. */
+export function statusOf(error: unknown): number | undefined {
+  const { status, statusCode, code } = Object(error) as { status?: unknown; statusCode?: unknown; code?: unknown }
+  if (code === 'ENOENT') return 404
+  const stated = status || statusCode
+  return typeof stated === 'number' && stated >= 400 && stated <= 599 ? stated : undefined
+}
+
+/** An error that a stale answer stands in for is still the application's to know. */
+export function report(ctx: Context, error: unknown): void {
+  if (ctx.app.listenerCount('error') > 0) ctx.app.emit('error', error, ctx)
+}

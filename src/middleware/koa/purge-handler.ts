@@ -1,0 +1,20 @@
+import type { Context, Middleware } from 'koa'
+import { PurgeEndpoint, type PurgeHandlerOptions } from '../node/purge.ts'
+import { resolvedOrigin, targetOf } from './app.ts'
+
+/**
+ * Answers HTTP PURGE for the request's own URL and lets everything else pass: `app.use(purgeHandler({ authorize }))`.
+ * Without `authorize` every PURGE is answered 403.
+ *
+ * @throws TypeError with the value quoted.
+ */
+export function purgeHandler(options: PurgeHandlerOptions<Context> = {}): Middleware {
+  const endpoint = new PurgeEndpoint<Context>(options)
+  return async (ctx, next) => {
+    if (ctx.method !== 'PURGE') return next()
+    const { status, body } = await endpoint.answer(ctx.req, ctx, resolvedOrigin(ctx), targetOf(ctx))
+    ctx.status = status
+    ctx.set('Cache-Control', 'no-store')
+    ctx.body = body
+  }
+}
