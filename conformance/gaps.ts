@@ -1,0 +1,92 @@
+import type { Policy } from './subjects.ts'
+
+/** Tests that a cache of this project is known not to pass, and why. */
+export interface Gap {
+  readonly tests: readonly string[]
+  readonly why: string
+  /** The policy that has the gap; both if undefined. */
+  readonly policy?: Policy
+}
+
+export const GAPS: readonly Gap[] = [
+  {
+    tests: ['conditional-lm-fresh-no-lm'],
+    why: 'It wants a 304 to If-Modified-Since from a response without Last-Modified by its Date of today; the date that the client gives is older, so RFC 9111 section 4.3.2 makes it a 200.',
+  },
+  {
+    tests: [
+      'partial-store-partial-reuse-partial',
+      'partial-store-partial-reuse-partial-byterange',
+      'partial-store-partial-reuse-partial-absent',
+      'partial-store-partial-reuse-partial-suffix',
+    ],
+    why: 'The 206 of these tests says `bytes 4-9/10` and brings five bytes, so nobody knows which bytes they are. Such an answer is not stored: a client that notices and asks again must not get it again.',
+  },
+  {
+    tests: ['partial-store-partial-complete'],
+    why: 'The stored part has no validator, and without a strong one parts must not be combined (RFC 9111 section 3.4), so the whole is asked for anew.',
+  },
+  {
+    tests: ['cc-resp-immutable-fresh'],
+    why: "fetch's `cache: 'no-cache'` sends max-age=0, and a program that sends it is obeyed: RFC 8246 is about the reload button.",
+  },
+  {
+    tests: ['stale-close-must-revalidate', 'stale-close-no-cache'],
+    why: 'Nothing stale is served, as the test asks; but where the origin breaks the connection the promise of fetch is rejected, as it is without a cache, and the suite expects a response.',
+  },
+  {
+    policy: 'safe',
+    tests: [
+      'heuristic-200-cached',
+      'heuristic-203-cached',
+      'heuristic-204-cached',
+      'heuristic-404-cached',
+      'heuristic-405-cached',
+      'heuristic-410-cached',
+      'heuristic-414-cached',
+      'heuristic-501-cached',
+      'heuristic-599-cached',
+      'cc-resp-no-cache-revalidate',
+    ],
+    why: '`safe` stores nothing that does not say how long it is fresh.',
+  },
+  {
+    policy: 'safe',
+    tests: [
+      'status-400-fresh',
+      'status-400-stale',
+      'status-500-fresh',
+      'status-500-stale',
+      'status-502-fresh',
+      'status-502-stale',
+      'status-503-fresh',
+      'status-503-stale',
+      'status-504-fresh',
+      'status-504-stale',
+      'status-599-fresh',
+      'status-599-stale',
+      'status-599-must-understand',
+    ],
+    why: '`safe` never stores a 400 or a 5xx: a request made to fail could put the failure before everybody.',
+  },
+  {
+    policy: 'safe',
+    tests: ['headers-store-Set-Cookie', 'headers-store-Set-Cookie2', 'other-set-cookie'],
+    why: "`safe` never stores an answer with Set-Cookie: it would hand one person's cookie to the next.",
+  },
+  {
+    policy: 'safe',
+    tests: ['method-POST'],
+    why: '`safe` does not let the answer to a POST serve a later GET.',
+  },
+  {
+    policy: 'safe',
+    tests: ['vary-normalise-lang-select'],
+    why: '`safe` compares the values of Accept-Language and does not choose a variant by its Content-Language.',
+  },
+]
+
+/** Why a test is not passed under a policy; undefined: nobody knows yet. */
+export function whyNot(id: string, policy: Policy): string | undefined {
+  return GAPS.find((gap) => gap.tests.includes(id) && (gap.policy ?? policy) === policy)?.why
+}
