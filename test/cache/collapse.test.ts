@@ -350,6 +350,14 @@ describe('an answer under way during an invalidation', () => {
   const invalidations: [string, () => unknown, Asked][] = [
     ['POST', () => exchange(made.mount, { method: 'POST' }), {}],
     ['POST, another variant', () => exchange(made.mount, { method: 'POST' }), { headers: { 'accept-language': 'de' } }],
+    [
+      'POST after a purge of something else',
+      () => {
+        void made.responses.purge({ url: '/other' })
+        exchange(made.mount, { method: 'POST' })
+      },
+      {},
+    ],
     ['purge of the URL', () => made.responses.purge({ url: 'http://example.test/' }), {}],
     ['purge of all', () => made.responses.purge({ all: true }), {}],
     ['purge of its group', () => made.responses.purge({ group: 'g' }), {}],

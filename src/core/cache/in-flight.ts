@@ -92,49 +92,55 @@ export class Flight {
  * any more after an invalidation, for then its answer may be what was there before.
  */
 export class InFlight {
-  readonly #flights = new Map<string, Flight>()
+  readonly #open = new Map<string, Flight>()
+  readonly #closed = new Set<Flight>()
 
   get size(): number {
-    return this.#flights.size
+    return this.#open.size + this.#closed.size
   }
 
   get(key: string): Flight | undefined {
-    return this.#flights.get(key)
+    return this.#open.get(key)
   }
 
   join(key: string, primary: string): Flight {
-    let flight = this.#flights.get(key)
+    let flight = this.#open.get(key)
     if (flight === undefined) {
       flight = new Flight(key, primary)
-      this.#flights.set(key, flight)
+      this.#open.set(key, flight)
     }
     flight.members++
     return flight
   }
 
   leave(flight: Flight): void {
-    if (--flight.members === 0 && flight.followers.size === 0 && this.#flights.get(flight.key) === flight) {
-      this.#flights.delete(flight.key)
-    }
+    if (--flight.members > 0 || flight.followers.size > 0) return
+    if (!this.#closed.delete(flight)) this.#open.delete(flight.key)
   }
 
   /** What is under way for a resource, whatever its variant, was asked for before an invalidation. */
   invalidate(primary: string): void {
-    for (const flight of this.#flights.values()) {
+    for (const flight of this.#closed) if (flight.primary === primary) flight.epoch++
+    for (const flight of this.#open.values()) {
       if (flight.primary !== primary) continue
       flight.epoch++
-      this.#flights.delete(flight.key)
+      this.#close(flight)
     }
   }
 
   /** All that is under way was asked for before an invalidation. */
   invalidateAll(): void {
-    for (const flight of this.#flights.values()) flight.epoch++
-    this.#flights.clear()
+    this.closeAll()
+    for (const flight of this.#closed) flight.epoch++
   }
 
   /** Some of what is under way may have been purged meanwhile: the ban log will tell, but nobody joins it any more. */
   closeAll(): void {
-    this.#flights.clear()
+    for (const flight of this.#open.values()) this.#close(flight)
+  }
+
+  #close(flight: Flight): void {
+    this.#open.delete(flight.key)
+    this.#closed.add(flight)
   }
 }
