@@ -118,6 +118,11 @@ export class Exchange {
     return this.#primary !== undefined && this.request.method !== 'HEAD'
   }
 
+  /** Whether an answer of the handler's can be replaced by a stored one. */
+  get mayReplace(): boolean {
+    return this.#held !== undefined && this.#state !== 'done'
+  }
+
   /** Judges a response head. Called again where a head was judged but not sent; the later one counts. */
   head(response: ResponseHead): HeadOutcome {
     if (this.#state === 'done') return { kind: 'pass', cacheStatus: undefined }

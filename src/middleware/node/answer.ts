@@ -30,12 +30,26 @@ export function sendReply(response: MarkedResponse, reply: Reply, writer: Writer
     else response.writeHead(status, statusText, lines as string[])
   } else {
     setLines(response, lines)
-    if (statusText !== '' && response.req?.httpVersionMajor !== 2) response.statusMessage = statusText
+    if (statusText !== '') setReason(response, statusText)
     ;(writer.writeHead as WriteHead).call(response, status)
   }
   if (reply.follows !== undefined) void writeFollowing(response, reply, writer)
   else if (body === undefined || body.length === 0) (writer.end as End).call(response)
   else (writer.end as End).call(response, body)
+}
+
+/** Whether nothing can be sent any more: HTTP/2's compatibility API tells by its stream only. */
+export function isGone(response: ServerResponse & { stream?: { readonly destroyed: boolean } }): boolean {
+  return response.destroyed || response.stream?.destroyed === true
+}
+
+/** HTTP/2 has no reasons, and warns of whoever looks for one. */
+export function reasonOf(response: ServerResponse): string {
+  return response.req?.httpVersionMajor === 2 ? '' : (response.statusMessage ?? '')
+}
+
+export function setReason(response: ServerResponse, reason: string): void {
+  if (response.req?.httpVersionMajor !== 2) response.statusMessage = reason
 }
 
 /** One field of an answer, ready to be set. */
@@ -86,8 +100,8 @@ async function writeFollowing(response: ServerResponse, { follows }: Reply, writ
   if (follows === undefined) return
   try {
     for await (const chunk of follow(follows)) {
-      if (response.destroyed) return
-      if (!(writer.write as Write).call(response, chunk)) await drained(response)
+      if (isGone(response)) return
+      if (!(writer.write as Write).call(response, chunk) && !isGone(response)) await drained(response)
     }
     ;(writer.end as End).call(response)
   } catch (error) {

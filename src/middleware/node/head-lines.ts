@@ -29,8 +29,16 @@ function flatFields(given: unknown): readonly OutgoingHttpHeader[] | undefined {
   return Array.isArray(given[0]) ? (given as OutgoingHttpHeader[][]).flat() : (given as OutgoingHttpHeader[])
 }
 
+/** A copy: `appendHeader` adds to an array in place. */
 export function fieldsBefore(response: ServerResponse): FieldsBefore {
-  return response.getHeaderNames().length === 0 ? undefined : response.getHeaders()
+  const names = response.getHeaderNames()
+  if (names.length === 0) return undefined
+  const before: Record<string, OutgoingHttpHeader | undefined> = Object.create(null)
+  for (const name of names) {
+    const value = response.getHeader(name)
+    before[name] = Array.isArray(value) ? [...value] : value
+  }
+  return before
 }
 
 /**
@@ -65,4 +73,37 @@ function addLines(lines: string[], name: string, value: OutgoingHttpHeader): voi
 
 function isUnchanged(value: OutgoingHttpHeader, before: OutgoingHttpHeader | undefined): boolean {
   return before !== undefined && (value === before || String(value) === String(before))
+}
+
+/**
+ * The arguments of `writeHead` with one more member of a list field. What is given keeps its form, for layers outside
+ * know only some of the forms; without given fields, or with others set already, the member is set on the response.
+ */
+export function withMember(
+  response: ServerResponse,
+  args: readonly unknown[],
+  name: string,
+  member: string,
+): readonly unknown[] {
+  const at = typeof args[1] === 'string' || (args[2] ?? undefined) !== undefined ? 2 : 1
+  const given = args[at]
+  const isSaid = flatFields(given)?.some((said, i) => i % 2 === 0 && isSame(said, name)) ?? false
+  if (!isSaid && (typeof given !== 'object' || given === null || response.getHeaderNames().length > 0)) {
+    const present = response.getHeader(name)
+    response.setHeader(name, present === undefined ? member : `${[present].flat().join(', ')}, ${member}`)
+    return args
+  }
+  const before = args.slice(0, at)
+  if (!Array.isArray(given)) return [...before, withProperty(given as OutgoingHttpHeaders, name, member)]
+  return [...before, Array.isArray(given[0]) ? [...given, [name, member]] : [...given, name, member]]
+}
+
+function withProperty(given: OutgoingHttpHeaders, name: string, member: string): OutgoingHttpHeaders {
+  const key = Object.keys(given).find((said) => isSame(said, name))
+  if (key === undefined) return { ...given, [name]: member }
+  return { ...given, [key]: [given[key]].flat().concat(member).join(', ') }
+}
+
+function isSame(said: unknown, name: string): boolean {
+  return String(said).toLowerCase() === name.toLowerCase()
 }

@@ -2,8 +2,15 @@ import type { ServerResponse } from 'node:http'
 import type { Exchange, HeadOutcome } from '../../core/cache/exchange.ts'
 import type { Recording } from '../../core/cache/recording.ts'
 import type { Reply } from '../../core/cache/reply.ts'
-import { sendReply, type Writer } from './answer.ts'
-import { type FieldsBefore, fieldsBefore, type HeadArguments, headArguments, headLines } from './head-lines.ts'
+import { isGone, reasonOf, sendReply, setReason, type Writer } from './answer.ts'
+import {
+  type FieldsBefore,
+  fieldsBefore,
+  type HeadArguments,
+  headArguments,
+  headLines,
+  withMember,
+} from './head-lines.ts'
 import { ANSWER_RULE, type MarkedResponse } from './symbols.ts'
 
 const TAP: unique symbol = Symbol('breakwater.tap')
@@ -99,7 +106,7 @@ function onClose(this: TappedResponse): void {
 function tappedWriteHead(this: TappedResponse, ...args: unknown[]): ServerResponse {
   const state = this[TAP] as Tap
   if (state.phase === 'replaced') return this
-  if (state.phase !== 'open' || this.headersSent) return callWriteHead(this, state, args)
+  if (state.phase !== 'open' || !isHeadOpen(this)) return callWriteHead(this, state, args)
   const head = headArguments(args)
   if (!(head.status >= 200 && head.status <= 999)) return callWriteHead(this, state, args)
   const outcome = judge(this, state, head, state.note)
@@ -109,9 +116,9 @@ function tappedWriteHead(this: TappedResponse, ...args: unknown[]): ServerRespon
       return this
     case 'record':
       state.recording = outcome.recording
-      return sendHead(this, state, 'recording', head, args, outcome.cacheStatus)
+      return sendHead(this, state, 'recording', args, outcome.cacheStatus)
     case 'pass':
-      return sendHead(this, state, 'passing', head, args, outcome.cacheStatus)
+      return sendHead(this, state, 'passing', args, outcome.cacheStatus)
   }
 }
 
@@ -120,7 +127,7 @@ function judge(response: TappedResponse, state: Tap, head: HeadArguments, note: 
   if (rule !== undefined) state.exchange.addRule(rule)
   return state.exchange.head({
     status: head.status,
-    statusText: head.reason ?? response.statusMessage ?? '',
+    statusText: head.reason ?? reasonOf(response),
     lines: headLines(response, head, state.before),
     note,
   })
@@ -131,39 +138,23 @@ function sendHead(
   response: TappedResponse,
   state: Tap,
   phase: 'passing' | 'recording',
-  head: HeadArguments,
   args: readonly unknown[],
   cacheStatus: string | undefined,
 ): ServerResponse {
+  const present = response.getHeader('Cache-Status')
   state.phase = phase
   try {
-    if (cacheStatus === undefined) return callWriteHead(response, state, args)
-    return callWriteHead(response, state, withCacheStatus(response, head, cacheStatus, args))
+    // RFC 9211 section 2: each cache adds its member to what is there.
+    const complete = cacheStatus === undefined ? args : withMember(response, args, 'Cache-Status', cacheStatus)
+    return callWriteHead(response, state, complete)
   } catch (error) {
-    if (!response.headersSent) state.phase = 'open'
+    if (!response.headersSent) {
+      state.phase = 'open'
+      if (present === undefined) response.removeHeader('Cache-Status')
+      else response.setHeader('Cache-Status', present)
+    }
     throw error
   }
-}
-
-/** RFC 9211 section 2: each cache adds its member to what is there. */
-function withCacheStatus(
-  response: ServerResponse,
-  { status, reason, fields }: HeadArguments,
-  cacheStatus: string,
-  args: readonly unknown[],
-): readonly unknown[] {
-  const inArguments = fields?.some((name, i) => i % 2 === 0 && String(name).toLowerCase() === 'cache-status') ?? false
-  if (!inArguments) {
-    const present = response.getHeader('Cache-Status')
-    // A response without any field set keeps its fast way of writing; fields given as pairs must stay alone.
-    if (fields === undefined || response.getHeaderNames().length > 0) {
-      response.setHeader('Cache-Status', present === undefined ? cacheStatus : `${String(present)}, ${cacheStatus}`)
-      if (fields === undefined) return args
-      return reason === undefined ? [status, fields] : [status, reason, fields]
-    }
-  }
-  const all = [...(fields ?? []), 'Cache-Status', cacheStatus]
-  return reason === undefined ? [status, all] : [status, reason, all]
 }
 
 function callWriteHead(response: TappedResponse, state: Tap, args: readonly unknown[]): ServerResponse {
@@ -173,22 +164,28 @@ function callWriteHead(response: TappedResponse, state: Tap, args: readonly unkn
 function tappedWrite(this: TappedResponse, ...args: unknown[]): boolean {
   const state = this[TAP] as Tap
   const [chunk, encoding] = args
-  if (state.phase === 'open' && isContent(chunk) && !this.headersSent) this.writeHead(this.statusCode)
+  if (state.phase === 'open' && isContent(chunk) && isHeadOpen(this)) this.writeHead(this.statusCode)
   if (state.phase === 'replaced') {
     const callback = args.find((argument) => typeof argument === 'function') as Callback | undefined
     if (callback !== undefined) process.nextTick(callback)
     return true
   }
   if (state.phase === 'recording' && !state.ending) record(state, chunk, encoding)
-  return state.write.apply(this, args as never[])
+  return callBeneath(this, state, state.write, args)
 }
 
 function tappedEnd(this: TappedResponse, ...args: unknown[]): ServerResponse {
   const state = this[TAP] as Tap
   const [chunk, encoding] = args
-  if (state.phase === 'open' && !this.headersSent && (isContent(chunk) || isNothing(chunk))) {
-    // Node would note the length before it makes the head: the head is made here, so it is noted here.
-    if (!this.headersSent && this._contentLength === null) this._contentLength = lengthOf(chunk, encoding)
+  // Node makes the head within `end`, which is too late to send another answer. Where there is none it is left to Node:
+  // layers outside look there for the length of the only chunk.
+  if (
+    state.phase === 'open' &&
+    state.exchange.mayReplace &&
+    isHeadOpen(this) &&
+    (isContent(chunk) || isNothing(chunk))
+  ) {
+    if (this._contentLength === null) this._contentLength = lengthOf(chunk, encoding)
     this.writeHead(this.statusCode)
   }
   if (state.phase === 'replaced') {
@@ -196,20 +193,42 @@ function tappedEnd(this: TappedResponse, ...args: unknown[]): ServerResponse {
     if (callback !== undefined) afterFinish(this, callback)
     return this
   }
-  if (state.phase === 'recording' && !state.ending) record(state, chunk, encoding)
+  const isWhole = !isGone(this) && !this.errored && state.content?.ended !== false
   state.ending = true
-  const result = state.end.apply(this, args as never[])
-  if (this.errored || state.content?.ended === false) state.exchange.abandon()
-  else state.exchange.finish()
+  const result = callBeneath(this, state, state.end, args)
+  state.ending = false
+  if (state.phase === 'recording') record(state, chunk, encoding)
+  if (isWhole) state.exchange.finish()
+  else state.exchange.abandon()
   state.exchange.reads?.close()
   return result
+}
+
+/** Calls what lies beneath. Where that throws, what was recorded may not be what was sent. */
+function callBeneath<Result>(
+  response: TappedResponse,
+  state: Tap,
+  beneath: (this: ServerResponse, ...args: never[]) => Result,
+  args: readonly unknown[],
+): Result {
+  try {
+    return beneath.apply(response, args as never[])
+  } catch (error) {
+    state.ending = false
+    if (state.phase !== 'open') state.exchange.abandon()
+    throw error
+  }
+}
+
+function isHeadOpen(response: ServerResponse): boolean {
+  return !response.headersSent && !isGone(response)
 }
 
 /** Sends an answer from the cache in place of the handler's. */
 function replace(response: TappedResponse, state: Tap, reply: Reply): void {
   restoreFields(response)
   state.phase = 'replying'
-  response.statusMessage = ''
+  setReason(response, '')
   sendReply(response, reply, state)
   state.phase = 'replaced'
   state.exchange.reads?.close()
