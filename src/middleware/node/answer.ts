@@ -105,7 +105,9 @@ async function writeFollowing(response: ServerResponse, { follows }: Reply, writ
     }
     ;(writer.end as End).call(response)
   } catch (error) {
-    response.destroy(error instanceof RecordingLostError ? undefined : (error as Error))
+    // In HTTP/2 only an error tells the client that the stream did not end as it should.
+    const isQuiet = error instanceof RecordingLostError && response.req?.httpVersionMajor !== 2
+    response.destroy(isQuiet ? undefined : (error as Error))
   }
 }
 
