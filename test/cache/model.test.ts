@@ -205,8 +205,8 @@ async function run(steps: readonly Step[], store: Store | undefined, settle: () 
 
 describe('whatever is asked, in whatever order, nothing is served that a naive cache would not serve', () => {
   test.each<[string, () => Store | undefined, number]>([
-    ['a near store', () => undefined, 400],
-    ['a far store', () => farStore(), 150],
+    ['a near store', () => undefined, 200],
+    ['a far store', () => farStore(), 80],
   ])('from %s', async (_, store, runs) => {
     let served = 0
     // A far store's writes arrive before the next step: what a reader on another machine sees meanwhile is not the rule.
