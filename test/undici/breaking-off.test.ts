@@ -1,7 +1,24 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ResponseCache, type Store } from 'breakwater'
+import type { Dispatcher } from 'undici'
 import { describe, expect, test } from 'vitest'
 import { answering, releases, startClient, startOrigin, until } from './support.ts'
+
+type Controller = Dispatcher.DispatchController
+
+/** A far store with nothing in it. */
+const asFar = ({ get }: { get: () => Promise<undefined> }): Store => ({
+  name: 'slow',
+  near: false,
+  maxEntrySize: 1024 * 1024,
+  get,
+  set: async () => {},
+  delete: async () => {},
+  clear: async () => {},
+  reserve: () => true,
+  release: () => {},
+})
 
 describe.each(releases)('%s: what breaks off', (_name, undici) => {
   const slow = () => {
@@ -35,19 +52,56 @@ describe.each(releases)('%s: what breaks off', (_name, undici) => {
     },
   )
 
-  test('the signal among the options ends a bare dispatch too', async () => {
-    const origin = await startOrigin(() => {})
-    const client = startClient(undici, origin)
-    client.get('/').catch(() => {})
-    await until(() => origin.seen.length === 1)
-    const abort = new AbortController()
-    const failed = new Promise((resolve) => {
-      const opts = { origin: origin.url, path: '/', method: 'GET', signal: abort.signal }
-      client.dispatcher.dispatch(opts as never, { onRequestStart() {}, onResponseError: (_, error) => resolve(error) })
-    })
-    abort.abort(new Error('enough'))
-    expect(await failed).toMatchObject({ message: 'enough' })
-  })
+  const signals: [string, () => { signal?: unknown; abort: (controller: Controller) => void }][] = [
+    ['its controller', () => ({ abort: (controller) => controller.abort(new Error('enough')) })],
+    [
+      'an AbortSignal',
+      () => {
+        const abort = new AbortController()
+        return { signal: abort.signal, abort: () => abort.abort(new Error('enough')) }
+      },
+    ],
+    [
+      'an EventEmitter',
+      () => {
+        const signal = Object.assign(new EventEmitter(), { reason: new Error('enough') })
+        return { signal, abort: () => signal.emit('abort') }
+      },
+    ],
+  ]
+
+  test.each(signals)(
+    'a bare dispatch that waits for a store ends by %s, and others do not wait for it',
+    async (_, make) => {
+      const origin = await startOrigin(answering('x'))
+      const { gone, go } = slow()
+      const responses = new ResponseCache({
+        store: asFar({ get: () => gone.then(() => undefined) }),
+        storeTimeout: 10_000,
+      })
+      const client = startClient(undici, origin, { cache: responses })
+      const { signal, abort } = make()
+      let controller: Controller | undefined
+      let told: Error | undefined
+      client.dispatcher.dispatch({ origin: origin.url, path: '/', method: 'GET', signal } as never, {
+        onRequestStart: (given) => {
+          controller = given
+        },
+        onResponseStart: () => {},
+        onResponseError: (_controller, error) => {
+          told = error
+        },
+      })
+      abort(controller as Controller)
+      expect(told?.message).toBe('enough')
+      const other = client.get('/')
+      go()
+      const begun = performance.now()
+      expect((await other).text).toBe('x')
+      expect(performance.now() - begun).toBeLessThan(3000)
+      expect(origin.seen).toHaveLength(1)
+    },
+  )
 
   test('fetch that waits for another can be aborted', async () => {
     const origin = await startOrigin(() => {})

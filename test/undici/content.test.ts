@@ -78,6 +78,9 @@ describe.each(releases)('%s: content', (_name, undici) => {
       const answer = await client.get('/')
       expect(answer.text).toBe('a'.repeat(size))
       expect(answer.fields['cache-control']).toBe('max-age=60')
+      const fetched = await undici.fetch(`${origin.url}/`, { dispatcher: client.dispatcher })
+      expect(fetched.headers.get('cache-control')).toBe('max-age=60')
+      await fetched.text()
       expect(origin.seen).toHaveLength(1)
     },
   )

@@ -101,7 +101,7 @@ describe.each(releases)('%s: stale answers', (_name, undici) => {
   test('a refresh that hangs ends after refreshTimeout, and the next one is tried', async () => {
     const fields = { 'cache-control': 'max-age=10, stale-while-revalidate=60' }
     const origin = await startOrigin(answering('old', fields))
-    const client = startClient(undici, origin, { refreshTimeout: 50 })
+    const client = startClient(undici, origin, { refreshTimeout: 400 })
     await client.get('/')
     origin.answer = () => {}
     client.clock.pass(20)
@@ -156,6 +156,27 @@ describe.each(releases)('%s: stale answers', (_name, undici) => {
     expect(stale.cacheStatus).toContain('detail=origin-failed')
     await expect(client.get('/strict')).rejects.toThrow()
     await expect(client.get('/never-seen')).rejects.toThrow()
+  })
+
+  test('a fault of the handler is no lost origin', async () => {
+    const origin = await startOrigin(answering('old', { 'cache-control': 'max-age=1' }))
+    const client = startClient(undici, origin)
+    await client.get('/')
+    client.clock.pass(20)
+    const told = await new Promise<Error>((resolve, reject) => {
+      client.dispatcher.dispatch(
+        { origin: origin.url, path: '/', method: 'GET' },
+        {
+          onRequestStart: () => {
+            throw new Error('mine')
+          },
+          onResponseStart: () => reject(new Error('answered')),
+          onResponseError: (_controller, error) => resolve(error),
+        },
+      )
+    })
+    expect(told.message).toBe('mine')
+    expect(client.responses.stats().stale).toBe(0)
   })
 
   test("a caller's own abort is no lost origin", async () => {
