@@ -158,7 +158,7 @@ function sendHead(
 }
 
 function callWriteHead(response: TappedResponse, state: Tap, args: readonly unknown[]): ServerResponse {
-  return state.writeHead.apply(response, args as never[])
+  return callBeneath(response, state, state.writeHead, args)
 }
 
 function tappedWrite(this: TappedResponse, ...args: unknown[]): boolean {
@@ -171,20 +171,16 @@ function tappedWrite(this: TappedResponse, ...args: unknown[]): boolean {
     return true
   }
   if (state.phase === 'recording' && !state.ending) record(state, chunk, encoding)
-  return callBeneath(this, state, state.write, args)
+  return send(this, state, state.write, args)
 }
 
 function tappedEnd(this: TappedResponse, ...args: unknown[]): ServerResponse {
   const state = this[TAP] as Tap
   const [chunk, encoding] = args
-  // Node makes the head within `end`, which is too late to send another answer. Where there is none it is left to Node:
-  // layers outside look there for the length of the only chunk.
-  if (
-    state.phase === 'open' &&
-    state.exchange.mayReplace &&
-    isHeadOpen(this) &&
-    (isContent(chunk) || isNothing(chunk))
-  ) {
+  // Within `end` it is too late to send another answer, and what layers inside read for the head would pass for reads of
+  // layers outside. Otherwise Node makes the head there: layers outside look for the length of the only chunk.
+  const isNeeded = state.exchange.mayReplace || this.writeHead !== tappedWriteHead
+  if (state.phase === 'open' && isNeeded && isHeadOpen(this) && (isContent(chunk) || isNothing(chunk))) {
     if (this._contentLength === null) this._contentLength = lengthOf(chunk, encoding)
     this.writeHead(this.statusCode)
   }
@@ -195,7 +191,7 @@ function tappedEnd(this: TappedResponse, ...args: unknown[]): ServerResponse {
   }
   const isWhole = !isGone(this) && !this.errored && state.content?.ended !== false
   state.ending = true
-  const result = callBeneath(this, state, state.end, args)
+  const result = send(this, state, state.end, args)
   state.ending = false
   if (state.phase === 'recording') record(state, chunk, encoding)
   if (isWhole) state.exchange.finish()
@@ -204,19 +200,36 @@ function tappedEnd(this: TappedResponse, ...args: unknown[]): ServerResponse {
   return result
 }
 
-/** Calls what lies beneath. Where that throws, what was recorded may not be what was sent. */
-function callBeneath<Result>(
+type Beneath<Result> = (this: ServerResponse, ...args: never[]) => Result
+
+/** Writes or ends beneath. Where that throws, what was recorded may not be what was sent. */
+function send<Result>(
   response: TappedResponse,
   state: Tap,
-  beneath: (this: ServerResponse, ...args: never[]) => Result,
+  beneath: Beneath<Result>,
   args: readonly unknown[],
 ): Result {
   try {
-    return beneath.apply(response, args as never[])
+    return callBeneath(response, state, beneath, args)
   } catch (error) {
     state.ending = false
     if (state.phase !== 'open') state.exchange.abandon()
     throw error
+  }
+}
+
+/** Beneath are the layers outside the cache: what they read of the request makes no difference to the answer. */
+function callBeneath<Result>(
+  response: TappedResponse,
+  { exchange: { reads } }: Tap,
+  beneath: Beneath<Result>,
+  args: readonly unknown[],
+): Result {
+  reads?.pause()
+  try {
+    return beneath.apply(response, args as never[])
+  } finally {
+    reads?.resume()
   }
 }
 
