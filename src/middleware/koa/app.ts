@@ -1,7 +1,7 @@
 import type Application from 'koa'
 import type { Context } from 'koa'
 import { excuseGetters } from '../node/getters.ts'
-import type { Origin } from '../node/request-head.ts'
+import { type Origin, schemeOf } from '../node/request-head.ts'
 import type { Listener } from '../node/shadow.ts'
 import { type MarkedRequest, READS } from '../node/symbols.ts'
 
@@ -17,9 +17,18 @@ export function rootOf(app: Application): Listener {
 }
 
 /** Scheme and authority as Koa resolves them: by forwarded fields only under `app.proxy`. */
-export function resolvedOrigin({ protocol, host }: Context): Origin {
-  return { scheme: protocol.toLowerCase(), authority: host.toLowerCase() }
+export function resolvedOrigin(ctx: Context): Origin {
+  const { req } = ctx
+  const { host } = req.headers
+  // The usual case, told without Koa's getters.
+  if (!ctx.app.proxy && req.httpVersionMajor === 1 && host !== undefined && PLAIN_HOST.test(host)) {
+    return { scheme: schemeOf(req), authority: host.toLowerCase() }
+  }
+  return { scheme: ctx.protocol.toLowerCase(), authority: ctx.host.toLowerCase() }
 }
+
+/** Without user information and without a list, from which Koa takes a part. */
+const PLAIN_HOST = /^[\w.:-]+$/
 
 /** The URL as received. */
 export function targetOf({ originalUrl }: Context): string {
