@@ -221,6 +221,14 @@ describe('a purge', () => {
     },
   )
 
+  test.each([{ key: () => 'k' }, { partition: () => 'p' }])(
+    'of a URL is refused on a far store for %o',
+    async (options) => {
+      const { responses } = engine(options, 'in', farStore())
+      await expect(responses.purge({ url: 'http://example.test/' })).rejects.toThrow(/key or partition/)
+    },
+  )
+
   test.each([
     [{}, TypeError, '{}'],
     [{ url: '/', all: true }, TypeError, 'exactly one'],

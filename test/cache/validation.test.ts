@@ -288,6 +288,15 @@ describe('a stored part (RFC 9111 section 3.3)', () => {
     expect(await content(reply)).toBe(body)
   })
 
+  test('never takes the place of a stored whole', async () => {
+    const { mount } = engine()
+    exchange(mount, {}, { headers: fresh, body: '0123456789' })
+    const asked = { headers: { range: 'bytes=2-5', 'cache-control': 'no-cache' } }
+    const headers = { ...fresh, 'content-range': 'bytes 2-5/10', 'content-length': '4' }
+    expect(exchange(mount, asked, { status: 206, headers, body: '2345' }).kind).toBe('pass')
+    expect(await content(replyOf(ask(mount)))).toBe('0123456789')
+  })
+
   test('does not answer HEAD or If-Range', () => {
     const { mount } = part({ etag: '"a"' })
     expect(fate(mount, { method: 'HEAD' })).toBe('miss')

@@ -193,8 +193,10 @@ export class Exchange {
     const range = response.status === 206 ? partOf(response.lines) : undefined
     const length = declaredLength(judged.fields, response.status)
     if (length === 'invalid') return this.#refuse('content-length')
-    if (response.status === 206 && (range === undefined || length !== range.end - range.start + 1)) {
-      return this.#refuse('partial')
+    if (response.status === 206) {
+      const isWhole = range !== undefined && length === range.end - range.start + 1
+      // A stored whole serves parts too: it never gives way to one.
+      if (!isWhole || (this.#held !== undefined && this.#held.entry.range === undefined)) return this.#refuse('partial')
     }
     const recording = Recording.open(this.#mount.responses.store, length)
     if (typeof recording === 'string') return this.#refuse(recording)

@@ -236,14 +236,14 @@ export class Mount {
     if (isHeld(finding)) return true
     if (this.settings.collapseTimeout === undefined || this.responses.isUnshared(primary)) return false
     const { fields } = request
-    return fields['if-none-match'] === undefined && fields['if-modified-since'] === undefined
+    if (fields['if-none-match'] !== undefined || fields['if-modified-since'] !== undefined) return false
+    // An answer to somebody's credentials says nothing of what others get: nobody waits for it on an unknown key.
+    return !hasCredentials(fields) || finding !== undefined || this.responses.isKnownShared(primary)
   }
 
   #mayFollow({ request, primary }: Asked, finding: Finding): boolean {
     if (this.settings.collapseTimeout === undefined || this.responses.isUnshared(primary)) return false
-    const { cookie, authorization } = request.fields
-    if (cookie === undefined && authorization === undefined) return true
-    return finding !== undefined || this.responses.isKnownShared(primary)
+    return !hasCredentials(request.fields) || finding !== undefined || this.responses.isKnownShared(primary)
   }
 
   #follow(asked: Asked, reason: ForwardReason, finding: Finding, flight: Flight): Promise<Decision> {
@@ -390,6 +390,10 @@ const events = {
   collapsed: eventChannel('breakwater:cache:collapsed'),
   refresh: eventChannel('breakwater:cache:refresh'),
   guard: eventChannel('breakwater:cache:guard'),
+}
+
+function hasCredentials({ cookie, authorization }: Fields): boolean {
+  return cookie !== undefined || authorization !== undefined
 }
 
 function text(option: string, value: unknown): string {

@@ -131,7 +131,7 @@ export class ResponseCache {
    * absolute; for a server the authority is the one its clients use.
    *
    * @throws TypeError where no mount can run requests yet: wrap the listener in `shield`, use the undici interceptor,
-   *   or hand the listener in as `listener`.
+   *   or let the Express or Koa mount see its first request.
    */
   warm(urls: Iterable<string>, options: WarmOptions = {}): Promise<WarmReport> {
     return warmAll([...this.#runners], urls, options)
@@ -220,6 +220,12 @@ export class ResponseCache {
   async #purgeFar(authority: string, target: string, soft: boolean): Promise<void> {
     const keys = new Set<string>()
     for (const { settings } of this.#mounts) {
+      if (settings.key !== undefined || settings.partition !== undefined) {
+        throw new TypeError(
+          `The store ${this.store.name} cannot tell which keys a mount's own key or partition gave to a URL; ` +
+            'purge all, or use a store in this process',
+        )
+      }
       for (const scheme of ['http', 'https']) {
         const { direction, shared } = settings.profile
         keys.add(primaryKey({ direction, shared, partition: '', scheme, authority, target }))
