@@ -1,0 +1,83 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { describeWithProgram, startRedis } from '../support/servers.ts'
+import { ask, type Program, patience, start } from './program.ts'
+
+let program: Program | undefined
+
+afterEach(async () => {
+  await program?.stop()
+  program = undefined
+})
+
+function example(name: string, environment?: NodeJS.ProcessEnv): Program {
+  program = start(`examples/${name}.ts`, [], environment)
+  return program
+}
+
+describe('the small examples', { timeout: patience }, () => {
+  /** The second of two answers came from memory. */
+  const isKept = async (address: string): Promise<void> => {
+    const [first, second] = [await ask(address), await ask(address)]
+    expect(first.cache).toBe('Breakwater; fwd=uri-miss; stored')
+    expect(second.cache).toMatch(/^Breakwater; hit; ttl=-?\d+$/)
+    expect(second.text).toBe(first.text)
+  }
+
+  test('express keeps a product until a change purges its group', async () => {
+    const address = await example('express').address()
+    await isKept(address)
+    expect((await ask(address, { method: 'PUT' })).status).toBe(204)
+    await isKept(address)
+  })
+
+  test('koa keeps its answers, each by a rule of its own', async () => {
+    const address = await example('koa').address()
+    await isKept(address)
+    await isKept(`${address}/now`)
+    expect((await ask(address)).cache).toMatch(/ttl=\d\d$/)
+    expect((await ask(`${address}/now`)).cache).toMatch(/ttl=(-?\d)$/)
+  })
+
+  test('node-shield keeps an answer for each language', async () => {
+    const address = await example('node-shield').address()
+    await isKept(address)
+    const german = await ask(address, { headers: { 'accept-language': 'de' } })
+    expect(german.cache).toBe('Breakwater; fwd=vary-miss; stored')
+    expect(german.text).toContain('Guten Tag')
+  })
+
+  test('undici-fetch: the second fetch does not reach the service', async () => {
+    const fetching = example('undici-fetch')
+    expect(await fetching.ended()).toBe(0)
+    const [first, second] = fetching.lines()
+    expect(first).toMatch(/^Breakwater; fwd=uri-miss; stored Made at/)
+    expect(second).toMatch(/^Breakwater; hit; ttl=\d+ Made at/)
+    expect(second?.split('Made')[1]).toBe(first?.split('Made')[1])
+  })
+
+  test('redis: without a Redis it answers all the same', async () => {
+    const address = await example('redis', { REDIS_URL: 'redis://127.0.0.1:9' }).address()
+    expect((await ask(address)).status).toBe(200)
+    expect((await ask(address)).cache).toContain('fwd=uri-miss')
+  })
+})
+
+describeWithProgram('redis-server', 'the example on Redis', () => {
+  test('two processes share one cache, and a purge of a URL', { timeout: patience }, async () => {
+    const redis = await startRedis()
+    const other = start('examples/redis.ts', [], { REDIS_URL: redis.url })
+    try {
+      const [here, there] = await Promise.all([example('redis', { REDIS_URL: redis.url }).address(), other.address()])
+      // The host is in the key: both are asked under the same one.
+      const shared = { headers: { host: 'shop.example' } }
+      await expect.poll(async () => (await ask(here, shared)).cache).toMatch(/^Breakwater; hit/)
+      await expect.poll(async () => (await ask(there, shared)).cache).toMatch(/^Breakwater; hit/)
+      expect((await ask(there, shared)).text).toBe((await ask(here, shared)).text)
+      expect((await ask(there, { ...shared, method: 'DELETE' })).status).toBe(204)
+      expect((await ask(here, shared)).cache).toContain('fwd=uri-miss')
+    } finally {
+      await other.stop()
+      await redis.stop()
+    }
+  })
+})
