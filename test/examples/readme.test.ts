@@ -1,0 +1,95 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ask, patience, root, start } from './program.ts'
+
+const pages = ['README.md', 'docs/cache.md']
+
+interface Block {
+  readonly page: string
+  /** What stands behind the language: `run` for a program that is started here. */
+  readonly mark: string
+  readonly code: string
+}
+
+/** The blocks of TypeScript in a page. Each is a program of its own. */
+function blocks(page: string): Block[] {
+  const text = readFileSync(join(root, page), 'utf8')
+  const found = text.matchAll(/^```ts(?: (\w+))?\n(.*?)^```$/gms)
+  return [...found].map(([, mark = '', code = '']) => ({ page, mark, code }))
+}
+
+describe('the code in the documentation', () => {
+  // In the repository, so that `breakwater` is this package.
+  let folder: string
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(root, '.blocks-'))
+  })
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const write = (name: string, code: string): string => {
+    const file = join(folder, name)
+    writeFileSync(file, code)
+    return file
+  }
+
+  test('agrees with the types', { timeout: 2 * patience }, () => {
+    for (const page of pages) {
+      blocks(page).forEach(({ code }, i) => write(`${basename(page, '.md')}-${i + 1}.ts`, code))
+    }
+    expect(readdirSync(folder).length).toBeGreaterThan(8)
+    const settings = {
+      extends: '../tsconfig.json',
+      compilerOptions: { moduleDetection: 'force', typeRoots: ['../node_modules/@types'] },
+      include: ['*.ts'],
+    }
+    const project = write('tsconfig.json', JSON.stringify(settings))
+    const compiler = join(root, 'node_modules/typescript/bin/tsc')
+    const { stdout, status } = spawnSync(process.execPath, [compiler, '-p', project], { encoding: 'utf8' })
+    expect(stdout).toBe('')
+    expect(status).toBe(0)
+  })
+
+  test('the first example does what the text below it says', { timeout: patience }, async () => {
+    const [block] = blocks('README.md').filter(({ mark }) => mark === 'run')
+    const printed = 'app.listen(0, "127.0.0.1", function () { console.log("http://127.0.0.1:" + this.address().port) })'
+    const program = start(write('first.js', (block as Block).code.replace('app.listen(3000)', printed)))
+    try {
+      const product = `${await program.address()}/products/42`
+      expect((await ask(product)).cache).toBe('Breakwater; fwd=uri-miss; stored')
+      expect((await ask(product)).cache).toMatch(/^Breakwater; hit; ttl=\d+$/)
+      const headers = { 'content-type': 'application/json' }
+      expect((await ask(product, { method: 'PUT', headers, body: '{"name":"buoy"}' })).status).toBe(204)
+      const after = await ask(product)
+      expect(after.cache).toBe('Breakwater; fwd=uri-miss; stored')
+      expect(after.text).toBe('{"name":"buoy"}')
+    } finally {
+      await program.stop()
+    }
+  })
+
+  test('relative links lead somewhere', () => {
+    const headings = (page: string): string[] =>
+      [...readFileSync(join(root, page), 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+        title
+          .toLowerCase()
+          .replace(/[^\w\- ]/g, '')
+          .replaceAll(' ', '-'),
+      )
+    for (const page of pages) {
+      const links = [...readFileSync(join(root, page), 'utf8').matchAll(/\]\(([^)]+)\)/g)].map(([, to = '']) => to)
+      expect(links.length).toBeGreaterThan(3)
+      for (const link of links.filter((to) => !/^https?:/.test(to))) {
+        const [path = '', fragment] = link.split('#')
+        const target = path === '' ? page : join(page, '..', path)
+        expect(() => readdirSync(join(root, target, '..')), link).not.toThrow()
+        expect(readdirSync(join(root, target, '..')), link).toContain(basename(target))
+        if (fragment !== undefined) expect(headings(target), link).toContain(fragment)
+      }
+    }
+  })
+})
