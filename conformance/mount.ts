@@ -18,6 +18,8 @@ export interface MountModule {
 
 const MOUNTS: Readonly<Record<ProxyMount, () => Promise<MountModule>>> = {
   express: () => import('./mounts/express.ts'),
+  koa: () => import('./mounts/koa.ts'),
+  'koa-inner': () => import('./mounts/koa-inner.ts'),
   node: () => import('./mounts/node.ts'),
   undici: () => import('./mounts/undici.ts'),
 }

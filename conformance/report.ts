@@ -108,12 +108,13 @@ const INTRODUCTION = `What every mount of the response cache scores in the publi
 [http-tests/cache-tests](https://github.com/http-tests/cache-tests). This page is written by \`npm run conformance\`.`
 
 const READING = `Express, Koa, node and undici are run in the suite's proxy profile: a shared cache in front of a handler that forwards
-everything to the suite's origin, or in undici beneath it. The private cache of undici is run in the client profile, in
-the process that makes the requests; RFC 9213 does not bind private caches. \`policy\` is the only option given, beside
-\`type: 'private'\`.
+everything to the suite's origin, or in undici beneath it. In Koa the cache writes on the node response where it is the
+first middleware, and answers through \`ctx\` elsewhere, so it is run both ways. The private cache of undici is run in the
+client profile, in the process that makes the requests; RFC 9213 does not bind private caches. \`policy\` is the only
+option given, beside \`type: 'private'\`.
 
 *Required* and *optimal* are the suite's words. *Check* tests ask what a cache does where the standards leave it open:
-their number is no score. A test whose dependency did not pass counts as not passed.`
+their number is no score. Tests of RFC 9213 (targeted Cache-Control) are counted apart. A test whose dependency did not pass counts as not passed.`
 
 const SAFE = `\`safe\` is the default of the server mounts. It differs from the standard on purpose: what the standard lets a cache
 store is more than what is wise to hand to everybody without having been asked.`

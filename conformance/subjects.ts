@@ -3,7 +3,7 @@ import type { Profile } from './scoring.ts'
 export type Policy = 'rfc9111' | 'safe'
 
 /** The mounts that are run as a proxy, each in front of the same forwarding handler. */
-const PROXY_MOUNTS = ['express', 'node', 'undici'] as const
+const PROXY_MOUNTS = ['express', 'koa', 'koa-inner', 'node', 'undici'] as const
 export type ProxyMount = (typeof PROXY_MOUNTS)[number]
 
 /** One cache as it is run against the suite. */
@@ -17,6 +17,8 @@ export interface Subject {
 
 const TITLES: Readonly<Record<ProxyMount, string>> = {
   express: 'Express',
+  koa: 'Koa',
+  'koa-inner': 'Koa, through `ctx`',
   node: 'node (`shield`)',
   undici: 'undici',
 }
