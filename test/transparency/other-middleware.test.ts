@@ -256,7 +256,7 @@ describe.each(frameworks)('on %s', (_name, framework) => {
 /** Adds a field when the head is written. */
 function headsWith(listen: typeof onHeaders): RequestHandler {
   return (_request, response, next) => {
-    listen(response, function () {
+    listen(response, function (this: Response) {
       this.setHeader('X-Late', 'set with the head')
     })
     next()

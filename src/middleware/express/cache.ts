@@ -32,7 +32,7 @@ export function cache(options: CacheOptions<Request> | ResponseCache = {}): Requ
     const own = request as unknown as ExpressRequest
     if (!attached.has(own.app)) attach(own.app)
     try {
-      server.serve({
+      const served = server.serve({
         request,
         response,
         head: requestHead(request, resolvedOrigin(own), own.originalUrl),
@@ -41,6 +41,7 @@ export function cache(options: CacheOptions<Request> | ResponseCache = {}): Requ
         fail: next,
         root: rootOf(own.app),
       })
+      if (served instanceof Promise) served.catch(next)
     } catch (error) {
       next(error)
     }

@@ -4,7 +4,7 @@ import type { Decision, Mount } from '../../core/cache/mount.ts'
 import { isUnsafe } from '../../core/cache/policy/invalidation.ts'
 import type { Reply } from '../../core/cache/reply.ts'
 import type { RequestHead } from '../../core/http/message.ts'
-import { sendReply } from './answer.ts'
+import { isGone, sendReply } from './answer.ts'
 import type { Listener, ShadowRunner } from './shadow.ts'
 import { type MarkedRequest, OUTER, SHADOW } from './symbols.ts'
 import { answerInstead, tap } from './tap.ts'
@@ -63,22 +63,26 @@ export class ServerMount {
     if (marked[SHADOW] !== undefined) return this.#shadowed(marked, passage, outlet)
     const decision = this.mount.lookup(passage.head, passage.native)
     if (!(decision instanceof Promise)) return this.#act(decision, passage, outlet)
-    return decision.then((settled) => this.#act(settled, passage, outlet)).catch(passage.fail)
+    return decision.then((settled) => this.#act(settled, passage, outlet), passage.fail)
   }
 
   #act<P extends Passage>(decision: Decision, passage: P, outlet: Outlet<P>): unknown {
+    // While a store or another's answer was waited for, the client may have left or a layer outside have answered.
+    const isLate = isGone(passage.response) || passage.response.headersSent
     switch (decision.kind) {
       case 'hit':
       case 'forbidden':
-        return outlet.answer(passage, decision.reply)
+        return isLate ? undefined : outlet.answer(passage, decision.reply)
       case 'stale':
-        outlet.answer(passage, decision.reply)
-        if (decision.refresh !== undefined) this.refresh(passage.root, decision.refresh)
+        try {
+          if (!isLate) outlet.answer(passage, decision.reply)
+        } finally {
+          if (decision.refresh !== undefined) this.refresh(passage.root, decision.refresh)
+        }
         return
       case 'miss':
       case 'validate':
-        if (passage.response.destroyed) return decision.exchange.abandon()
-        return this.#forward(decision.exchange, passage, outlet)
+        return isLate ? decision.exchange.abandon() : this.#forward(decision.exchange, passage, outlet)
     }
   }
 

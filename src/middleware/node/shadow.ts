@@ -41,9 +41,13 @@ export class ShadowRunner {
       }
       // What is written after the end of a run that was given up is of no interest.
       response.on('error', () => {})
-      response.once('finish', () => socket.destroy())
+      response.once('finish', () => {
+        request.resume()
+        socket.destroy()
+      })
       response.once('close', () => {
         clearTimeout(timer)
+        if (!response.writableFinished) request.destroy()
         if (shadow.reached) resolve(exchange.stored)
         else fail(new Error('The request did not reach the cache: something before it answered'))
       })
@@ -81,7 +85,8 @@ function shadowRequest(socket: ShadowSocket, exchange: Exchange): MarkedRequest 
 /** The far end of a shadow: takes everything at once and keeps nothing. */
 class ShadowSocket extends Duplex {
   readonly encrypted: boolean
-  readonly remoteAddress = '127.0.0.1'
+  /** An address of nobody (RFC 5737): what is granted to some clients, the own machine first, is not granted here. */
+  readonly remoteAddress = '192.0.2.0'
   readonly remoteFamily = 'IPv4'
   readonly remotePort = 0
   readonly localAddress = '127.0.0.1'
