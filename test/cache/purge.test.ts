@@ -3,6 +3,7 @@ import { BanLog } from '../../src/core/cache/bans.ts'
 import { Mount } from '../../src/core/cache/mount.ts'
 import { mountSettings } from '../../src/core/cache/options.ts'
 import { type PurgeRequest, purgeBan } from '../../src/core/cache/purge.ts'
+import { ResponseCache } from '../../src/core/cache/response-cache.ts'
 import {
   type Answer,
   type Asked,
@@ -228,6 +229,12 @@ describe('a purge', () => {
       await expect(responses.purge({ url: 'http://example.test/' })).rejects.toThrow(/key or partition/)
     },
   )
+
+  test('of a URL is refused on a far store where no mount knows its key', async () => {
+    const responses = new ResponseCache({ store: farStore() })
+    await expect(responses.purge({ url: 'http://example.test/' })).rejects.toThrow(/only where this cache has a mount/)
+    await expect(responses.purge({ all: true })).resolves.toBeUndefined()
+  })
 
   test.each([
     [{}, TypeError, '{}'],

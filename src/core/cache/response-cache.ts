@@ -218,6 +218,12 @@ export class ResponseCache {
   }
 
   async #purgeFar(authority: string, target: string, soft: boolean): Promise<void> {
+    if (this.#mounts.size === 0) {
+      throw new TypeError(
+        `The store ${this.store.name} can purge a URL only where this cache has a mount, which knows its key; ` +
+          'purge in a process that serves with it, or purge all',
+      )
+    }
     const keys = new Set<string>()
     for (const { settings } of this.#mounts) {
       if (settings.key !== undefined || settings.partition !== undefined) {
