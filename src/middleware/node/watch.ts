@@ -14,8 +14,11 @@ export function watchReads(request: MarkedRequest, exchange: Exchange, { guard, 
   const reads = new ReadLog(exchange.request.authority, guard.ignore.size === 0 ? undefined : guard.ignore)
   exchange.reads = reads
   request[READS] = reads
-  setFields(request, reads.watch(request.headers))
-  watchPersonal(request as unknown as Record<string, unknown>, PERSONAL, reads)
+  const { headers } = request
+  setFields(request, reads.watch(headers))
+  watchPersonal(request, PERSONAL, reads)
+  // What a parser makes of no Cookie field is the same for all who send none, and its absence is selected by.
+  if (headers.cookie !== undefined || guard.ignore.has('cookie')) watchParser(request, reads)
 }
 
 /** HTTP/2's compatibility API has `headers` as a getter without setter. */
@@ -25,61 +28,98 @@ export function setFields(request: IncomingMessage, headers: IncomingHttpHeaders
   } else request.headers = headers
 }
 
+/**
+ * The accessors put on requests are the same functions for all of them; what they work on is found here. V8 keeps
+ * accessors with the shape of an object, in memory that only a full collection frees: with functions of its own, each
+ * request would have a shape of its own, and all it refers to would live until then.
+ */
+const WATCHED: unique symbol = Symbol('breakwater.watched')
+
+interface Watchable {
+  [WATCHED]?: { readonly reads: ReadLog; readonly values: Record<string, unknown> }
+}
+
 /** Watches those of the properties that are there already: what comes later comes from the handler's own side. */
-export function watchPersonal(holder: Record<string, unknown>, names: readonly string[], reads: ReadLog): void {
+export function watchPersonal(holder: object, names: readonly string[], reads: ReadLog): void {
   for (const name of names) {
+    if (!(name in holder)) continue
     const found = propertyOf(holder, name)
     if (found?.configurable === false) continue
-    if (found?.get !== undefined) watchAccessor(holder, name, found, reads)
-    else if (found?.value !== undefined && found.value !== null) watchValue(holder, name, found, reads)
-    else if (name === 'cookies') watchParser(holder, name, reads)
+    if (found?.get !== undefined) watch(holder, name, reads, { ...found, get: watchedGetter(name, found.get) })
+    else if (found?.value !== undefined && found.value !== null) {
+      watch(holder, name, reads, { ...watchedValue(name), enumerable: found.enumerable ?? true }, found.value)
+    }
   }
-}
-
-function watchValue(holder: object, name: string, found: PropertyDescriptor, reads: ReadLog): void {
-  let current: unknown = found.value
-  Object.defineProperty(holder, name, {
-    configurable: true,
-    enumerable: found.enumerable ?? true,
-    get() {
-      reads.readProperty(name)
-      return current
-    },
-    set(next: unknown) {
-      current = next
-    },
-  })
-}
-
-/** An accessor may do work, such as opening a session: it is not run until the handler asks. */
-function watchAccessor(holder: object, name: string, found: PropertyDescriptor, reads: ReadLog): void {
-  Object.defineProperty(holder, name, {
-    ...found,
-    get() {
-      const value: unknown = found.get?.call(this)
-      if (value !== undefined && value !== null) reads.readProperty(name)
-      return value
-    },
-  })
 }
 
 /**
  * A cookie parser within the cache reads the Cookie field whatever the handler wants. Once it sets `cookies`, the
  * field counts as unread, if the parser was the only one to read it, and `cookies` is watched instead.
  */
-function watchParser(holder: Record<string, unknown>, name: string, reads: ReadLog): void {
-  let current: unknown
-  Object.defineProperty(holder, name, {
+function watchParser(request: object & { cookies?: unknown }, reads: ReadLog): void {
+  if (!('cookies' in request)) watch(request, 'cookies', reads, PARSED_COOKIES)
+}
+
+function watch(
+  holder: object & Watchable,
+  name: string,
+  reads: ReadLog,
+  accessor: PropertyDescriptor,
+  value?: unknown,
+): void {
+  if (!Object.hasOwn(holder, WATCHED)) Object.defineProperty(holder, WATCHED, { value: { reads, values: {} } })
+  if (holder[WATCHED] !== undefined) holder[WATCHED].values[name] = value
+  Object.defineProperty(holder, name, accessor)
+}
+
+const valueAccessors = new Map<string, PropertyDescriptor>()
+
+/** For a value that an earlier middleware has put there. */
+function watchedValue(name: string): PropertyDescriptor {
+  const known = valueAccessors.get(name)
+  if (known !== undefined) return known
+  const accessor: PropertyDescriptor = {
     configurable: true,
-    enumerable: true,
-    get() {
-      if (current !== undefined) reads.readProperty(name)
-      return current
+    get(this: Watchable) {
+      this[WATCHED]?.reads.readProperty(name)
+      return this[WATCHED]?.values[name]
     },
-    set(next: unknown) {
-      current = next
-      reads.forgive(name)
-      reads.forgive('cookie')
+    set(this: Watchable, next: unknown) {
+      if (this[WATCHED] !== undefined) this[WATCHED].values[name] = next
     },
-  })
+  }
+  valueAccessors.set(name, accessor)
+  return accessor
+}
+
+const getters = new WeakMap<() => unknown, () => unknown>()
+
+/** An accessor may do work, such as opening a session: it is not run until the handler asks. */
+function watchedGetter(name: string, get: () => unknown): () => unknown {
+  const known = getters.get(get)
+  if (known !== undefined) return known
+  const watched = function (this: Watchable): unknown {
+    const value = get.call(this)
+    if (value !== undefined && value !== null) this[WATCHED]?.reads.readProperty(name)
+    return value
+  }
+  getters.set(get, watched)
+  return watched
+}
+
+const PARSED_COOKIES: PropertyDescriptor = {
+  configurable: true,
+  enumerable: true,
+  get(this: Watchable) {
+    const value = this[WATCHED]?.values.cookies
+    if (value !== undefined) this[WATCHED]?.reads.readProperty('cookies')
+    return value
+  },
+  set(this: Watchable, next: unknown) {
+    const watched = this[WATCHED]
+    if (watched === undefined) return
+    watched.values.cookies = next
+    watched.reads.forgive('cookies')
+    watched.reads.forgive('cookie')
+  },
 }
