@@ -234,7 +234,7 @@ export interface Described {
 export function describeEntry(described: Described, profile: Profile): Entry {
   const { judged, rule, request } = described
   const { control } = judged.directives
-  const lines = storedLines(described.lines, omittedFields(judged, profile))
+  const lines = storedLines(described.lines, judged.fields, omittedFields(judged, profile))
   if (judged.fields.date === undefined) {
     // RFC 9110 section 6.6.1: a recipient with a clock records the time of reception.
     lines.push('Date', formatHttpDate(described.responseTime))

@@ -277,9 +277,13 @@ export class Exchange {
 
   /** All fields that select this answer: Vary's, the mount's own, the implied ones. */
   #selecting(vary: readonly string[], before: readonly string[] = []): readonly string[] {
-    const implied = [...(this.reads?.names ?? [])].filter((name) => !vary.includes(name))
+    const own = this.#mount.settings.vary
+    const read = this.reads?.names
+    // Most answers have none beyond Vary's, and every answer that is stored comes by here twice.
+    if (own.length === 0 && before.length === 0 && (read === undefined || read.size === 0)) return vary
+    const implied = [...(read ?? [])].filter((name) => !vary.includes(name))
     if (implied.length > 0) this.#mount.tellGuard(this.request, 'implied-vary', implied)
-    const names = new Set([...vary, ...this.#mount.settings.vary, ...implied, ...before])
+    const names = new Set([...vary, ...own, ...implied, ...before])
     return names.size === vary.length ? vary : [...names].sort()
   }
 

@@ -61,7 +61,9 @@ export function mergeRules(outer: CacheRule, inner: CacheRule): CacheRule {
   return { ...merged, groups: (request) => both.flatMap((groups) => groupsOf(groups, request)) }
 }
 
+const NOTHING: readonly string[] = []
+
 export function groupsOf(groups: CacheRule['groups'], request: unknown): readonly string[] {
-  if (groups === undefined) return []
+  if (groups === undefined) return NOTHING
   return typeof groups === 'function' ? groups(request) : groups
 }

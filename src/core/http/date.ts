@@ -38,9 +38,16 @@ const parseExact = memoised((value): number | undefined => {
   return m === null ? undefined : fromParts(Number(m[6]), m[1], m[2], m[3], m[4], m[5])
 })
 
-/** The moment as IMF-fixdate, the only form that may be sent. */
+let lastSecond = Number.NaN
+let lastFormatted = ''
+
+/** The moment as IMF-fixdate, the only form that may be sent. Mostly it is asked for the same second again. */
 export function formatHttpDate(ms: number): string {
-  return new Date(Math.min(Math.max(ms, EARLIEST), LATEST) || 0).toUTCString()
+  const second = Math.floor(ms / 1000)
+  if (second === lastSecond) return lastFormatted
+  lastFormatted = new Date(Math.min(Math.max(ms, EARLIEST), LATEST) || 0).toUTCString()
+  lastSecond = second
+  return lastFormatted
 }
 
 /** The latest year with these two digits that is at most 50 years ahead (RFC 9110 section 5.6.7). */

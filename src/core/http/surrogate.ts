@@ -6,6 +6,7 @@ import { combined, type FieldValue } from './message.ts'
  * the limits are those of groups.
  */
 export function parseTags(value: FieldValue, separator: 'space' | 'comma'): readonly string[] {
+  if (value === undefined) return NOTHING
   if (separator === 'space') return bounded(words(typeof value === 'object' ? value.join(' ') : value))
   return bounded(
     (combined(value) ?? '')
@@ -14,6 +15,8 @@ export function parseTags(value: FieldValue, separator: 'space' | 'comma'): read
       .filter((tag) => tag !== ''),
   )
 }
+
+const NOTHING: readonly string[] = []
 
 function words(text: string | undefined): string[] {
   return (text ?? '').split(/[ \t]+/).filter((word) => word !== '')

@@ -1,5 +1,5 @@
 import { connectionFields } from '../../http/hop-by-hop.ts'
-import { combined, type FieldLines, fieldsOf } from '../../http/message.ts'
+import { combined, type FieldLines, type Fields, fieldsOf } from '../../http/message.ts'
 
 /** Fields that describe the stored content itself and so are never updated (RFC 9111 section 3.2). */
 const KEPT = new Set(['content-length', 'content-encoding', 'content-range', 'content-type'])
@@ -7,9 +7,12 @@ const KEPT = new Set(['content-length', 'content-encoding', 'content-range', 'co
 /** Fields that say how this one message was sent or cached. */
 const OWN = new Set(['age', 'cache-status'])
 
-/** The field lines worth storing: without connection fields and without `omitted` ones (RFC 9111 section 3.1). */
-export function storedLines(lines: FieldLines, omitted: ReadonlySet<string> | undefined): string[] {
-  const dropped = connectionFields(fieldsOf(lines))
+/**
+ * The field lines worth storing: without connection fields and without `omitted` ones (RFC 9111 section 3.1).
+ * `fields` are the same as a record.
+ */
+export function storedLines(lines: FieldLines, fields: Fields, omitted: ReadonlySet<string> | undefined): string[] {
+  const dropped = connectionFields(fields)
   const kept: string[] = []
   for (let i = 0; i + 1 < lines.length; i += 2) {
     const name = (lines[i] as string).toLowerCase()
