@@ -3,11 +3,19 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
+import { afterAll } from 'vitest'
 
 export const root: string = fileURLToPath(new URL('../..', import.meta.url))
 
 /** A busy machine takes its time to start a process and to load a framework. */
 export const patience = 60_000
+
+const running = new Set<ChildProcess>()
+
+/** What a test left behind, because it failed or took too long, ends with its file. */
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL')
+})
 
 export interface Program {
   readonly pid: number
@@ -29,9 +37,8 @@ export function start(file: string, words: readonly string[] = [], environment: 
     env: { ...process.env, PORT: '0', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const kill = (): void => void child.kill('SIGKILL')
-  process.once('exit', kill)
-  child.once('exit', () => process.off('exit', kill))
+  running.add(child)
+  child.once('exit', () => running.delete(child))
   return new Started(child)
 }
 
