@@ -11,7 +11,7 @@ export interface Gap {
 export const GAPS: readonly Gap[] = [
   {
     tests: ['conditional-lm-fresh-no-lm'],
-    why: 'It wants a 304 to If-Modified-Since from a response without Last-Modified by its Date of today; the date that the client gives is older, so RFC 9111 section 4.3.2 makes it a 200.',
+    why: 'Without Last-Modified the Date of the stored response stands in for it (RFC 9111 section 4.3.2); it is later than the date that the client gives, so the answer is a 200, and not the 304 that the test wants.',
   },
   {
     tests: [

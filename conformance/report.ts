@@ -114,13 +114,14 @@ client profile, in the process that makes the requests; RFC 9213 does not bind p
 option given, beside \`type: 'private'\`.
 
 *Required* and *optimal* are the suite's words. *Check* tests ask what a cache does where the standards leave it open:
-their number is no score. Tests of RFC 9213 (targeted Cache-Control) are counted apart. A test whose dependency did not pass counts as not passed.`
+their number is no score. Tests of RFC 9213 (targeted Cache-Control) are counted apart. A test whose dependency did not
+pass counts as not passed.`
 
 const SAFE = `\`safe\` is the default of the server mounts. It differs from the standard on purpose: what the standard lets a cache
 store is more than what is wise to hand to everybody without having been asked.`
 
-const PEERS = `Figures of others in the proxy profile (150 required, 98 optimal, 10 required of RFC 9213), measured by the authors of
-this package with the versions named; they are context, not a ranking, and none was tuned for the suite.
+const PEERS = `What others scored in the proxy profile (150 required, 98 optimal, 10 required of RFC 9213) when this package was
+designed, with the versions named. It is context and no ranking: each of them was made for more than this suite.
 
 | cache | required | optimal | RFC 9213 |
 |---|---|---|---|
