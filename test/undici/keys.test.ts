@@ -41,6 +41,19 @@ describe.each(releases)('%s: what a request is for', (_name, undici) => {
     expect((await client.get('/')).text).toBe(new URL(origin.url).host)
   })
 
+  test('what another server says under a borrowed name is not the answer of the one that bears it', async () => {
+    const [own, other] = [await startOrigin(answering('own')), await startOrigin(answering('borrowed'))]
+    const client = startClient(undici, own)
+    const name = new URL(own.url).host
+    const ask = async (options: object): Promise<string> => {
+      const { body } = await client.dispatcher.request({ path: '/', method: 'GET', ...options } as never)
+      return body.text()
+    }
+    expect(await ask({ origin: other.url, headers: { host: name } })).toBe('borrowed')
+    expect(await ask({ origin: other.url, path: `${own.url}/` })).toBe('borrowed')
+    expect(await ask({ origin: own.url })).toBe('own')
+  })
+
   test('an absolute path is the target', async () => {
     const origin = await startOrigin(echo)
     const { dispatcher } = startClient(undici, origin)

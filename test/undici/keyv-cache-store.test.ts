@@ -72,6 +72,14 @@ describe.each([
     expect((await store.get(key({ headers: { 'accept-language': 'en' } })))?.vary).toEqual({ 'accept-language': 'en' })
   })
 
+  test('answers that vary by different fields are all found', async () => {
+    const store = keyvCacheStore(make(), patient)
+    await put(store, key(), 'a', { vary: { a: '1' } })
+    await put(store, key(), 'b', { vary: { b: '1' } })
+    expect(textOf(await store.get(key({ headers: { a: '1' } })))).toBe('a')
+    expect(textOf(await store.get(key({ headers: { b: '1' } })))).toBe('b')
+  })
+
   test('delete removes all methods and variants, for good', async () => {
     const store = keyvCacheStore(make(), patient)
     await put(store, key(), 'get')

@@ -113,6 +113,18 @@ describe.each(releases)('%s: stale answers', (_name, undici) => {
     expect((await client.get('/')).text).toBe('new')
   })
 
+  test('a refresh that the origin fails leaves what is stored, whatever the failure says of itself', async () => {
+    const fields = { 'cache-control': 'max-age=10, stale-while-revalidate=60' }
+    const origin = await startOrigin(answering('old', fields))
+    const client = startClient(undici, origin)
+    await client.get('/')
+    client.clock.pass(20)
+    origin.answer = (_request, response) => response.writeHead(500, { 'cache-control': 'max-age=60' }).end('broken')
+    await client.get('/')
+    await until(() => client.responses.stats().refreshes === 1)
+    expect(await client.get('/')).toMatchObject({ status: 200, text: 'old' })
+  })
+
   test('a refresh carries neither the body nor the conditions of its caller', async () => {
     const fields = { 'cache-control': 'max-age=10, stale-while-revalidate=60', etag: '"v"' }
     const origin = await startOrigin(answering('old', fields))
