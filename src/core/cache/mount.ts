@@ -56,6 +56,7 @@ const UNSHARED: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
   'should-cache',
   'too-large',
   'echoes-trace',
+  'event-stream',
 ])
 
 /** A response cache as one mount uses it: its key, its policy, its rule. Decides; bridges act. */

@@ -17,7 +17,6 @@ export interface StorageRule {
 
 /** Why a response is not stored: words for events, `inspect()` and Cache-Status details. */
 export type RefusalReason =
-  | 'method'
   | 'status'
   | 'no-store'
   | 'request-no-store'
@@ -35,11 +34,10 @@ export type RefusalReason =
   | 'too-large'
   | 'no-memory'
   | 'echoes-trace'
+  | 'event-stream'
   | 'content-length'
   | 'truncated'
   | 'invalidated'
-  | 'variant-limit'
-  | 'upgrade'
 
 export interface Refused {
   readonly store: false
@@ -79,6 +77,7 @@ export function assess(
   const { status } = response
   const fields = fieldsOf(response.lines)
   if (status < 200 || NEVER_STORED.has(status)) return refuse('status')
+  if (isEventStream(fields)) return refuse('event-stream')
   const directives = responseDirectives(fields, profile)
   const { control } = directives
   const forbidden = forbiddenBy(request, status, fields, directives, profile)
@@ -98,6 +97,11 @@ export function assess(
     if (!validator || !(statusAllows || control.noCache !== false)) return refuse('no-freshness')
   }
   return { store: true, directives, fields, freshness, vary }
+}
+
+/** Server-sent events last as long as their client: nobody may wait for their end, or get those of another. */
+function isEventStream(fields: Fields): boolean {
+  return /^text\/event-stream\s*(;|$)/i.test(combined(fields['content-type']) ?? '')
 }
 
 function forbiddenBy(
