@@ -10,7 +10,7 @@ export {
 export type { CacheRule } from './core/cache/rule.ts'
 export type { WarmOptions, WarmProgress, WarmReport } from './core/cache/warm.ts'
 export { type Clock, systemClock } from './core/clock.ts'
-export type { EventName, Events } from './core/events.ts'
+export type { Ban, EventName, Events } from './core/events.ts'
 export { type KeyvLike, type KeyvStoreOptions, keyvStore } from './core/store/keyv.ts'
 export { type MemoryStore, type MemoryStoreOptions, memoryStore } from './core/store/memory.ts'
 export type { Store, StoreItem } from './core/store/store.ts'

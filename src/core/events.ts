@@ -9,6 +9,13 @@ interface RequestEvent {
   readonly direction: 'in' | 'out'
 }
 
+/** What a purge names; where it has no authority, on every one. */
+export type Ban =
+  | { readonly kind: 'target'; readonly authority: string | undefined; readonly target: string }
+  | { readonly kind: 'prefix'; readonly authority: string | undefined; readonly prefix: string }
+  | { readonly kind: 'group'; readonly authority: string | undefined; readonly group: string }
+  | { readonly kind: 'all' }
+
 /**
  * Events on `node:diagnostics_channel`, by channel name. An event is built only while somebody listens.
  * Messages are plain values; times and durations are ms.
@@ -38,7 +45,7 @@ export interface Events {
   /** A function of a mount's options threw; the request passed by the cache, or its answer was not stored. */
   'breakwater:cache:fault': RequestEvent & { readonly error: unknown }
   /** Something was purged; `entries` are not counted, they go when they are next looked up. */
-  'breakwater:cache:purge': { readonly what: string; readonly soft: boolean }
+  'breakwater:cache:purge': { readonly what: Ban; readonly soft: boolean }
   /** A store failed, was late, was skipped or had to drop a write. The request went on without it. */
   'breakwater:store': {
     readonly store: string

@@ -1,12 +1,6 @@
+import type { Ban } from '../events.ts'
 import type { Store } from '../store/store.ts'
 import type { EntryData } from './entry.ts'
-
-/** What a purge names; without authority, on every authority. */
-export type Ban =
-  | { readonly kind: 'target'; readonly authority: string | undefined; readonly target: string }
-  | { readonly kind: 'prefix'; readonly authority: string | undefined; readonly prefix: string }
-  | { readonly kind: 'group'; readonly authority: string | undefined; readonly group: string }
-  | { readonly kind: 'all' }
 
 /** When a thing was last purged: sequence number of the newest hard and soft ban, and the soft one's time. */
 interface Purged {

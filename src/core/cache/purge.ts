@@ -1,5 +1,5 @@
+import type { Ban } from '../events.ts'
 import { knownOptions, quote } from '../options.ts'
-import type { Ban } from './bans.ts'
 
 /** What to purge: exactly one of the first four. */
 export interface PurgeRequest {

@@ -123,7 +123,7 @@ export class ResponseCache {
     }
     if (ban.kind === 'all' && !soft && this.store.near) await this.store.clear()
     const purged = eventChannel('breakwater:cache:purge')
-    if (purged.hasSubscribers) purged.publish({ what: JSON.stringify(ban), soft })
+    if (purged.hasSubscribers) purged.publish({ what: ban, soft })
   }
 
   /**
