@@ -25,6 +25,11 @@ export class ShadowRunner {
    * @throws Error where the handler did not answer in time or the request did not reach the mount.
    */
   run(listener: Listener, exchange: Exchange, timeout: number): Promise<boolean> {
+    // The streams are made inside, too: what they emit is emitted in the context they were made in.
+    return this.#resource.runInAsyncScope(() => this.#run(listener, exchange, timeout))
+  }
+
+  #run(listener: Listener, exchange: Exchange, timeout: number): Promise<boolean> {
     const shadow: Shadow = { mount: this.#mount, exchange, reached: false }
     return new Promise<boolean>((resolve, reject) => {
       const socket = new ShadowSocket(exchange.request.scheme === 'https')
@@ -39,7 +44,8 @@ export class ShadowRunner {
         socket.destroy()
         reject(error)
       }
-      // What is written after the end of a run that was given up is of no interest.
+      // A handler may break off with an error, or write after the end of a run that was given up.
+      socket.on('error', () => {})
       response.on('error', () => {})
       response.once('finish', () => {
         request.resume()
@@ -53,7 +59,7 @@ export class ShadowRunner {
       })
       response.assignSocket(socket as unknown as Socket)
       try {
-        const result = this.#resource.runInAsyncScope(listener, undefined, request, response)
+        const result = listener(request, response)
         if (result instanceof Promise) result.catch(fail)
       } catch (error) {
         fail(error)
