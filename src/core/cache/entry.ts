@@ -161,7 +161,7 @@ interface LinesOfSecond {
 const NO_LINES: LinesOfSecond = { second: -1, name: false, lines: [] }
 
 /** Fields about content, which an answer without content leaves out. */
-export const CONTENT_FIELDS = new Set([
+export const CONTENT_FIELDS: ReadonlySet<string> = new Set([
   'content-length',
   'content-type',
   'content-encoding',

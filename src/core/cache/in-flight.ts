@@ -36,7 +36,7 @@ export class Flight {
   /** Exchanges under way, the leader's included. */
   members = 0
   led = false
-  readonly followers = new Set<Follower>()
+  readonly followers: Set<Follower> = new Set()
 
   constructor(key: string, primary: string) {
     this.key = key

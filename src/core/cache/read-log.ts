@@ -53,9 +53,9 @@ const CREDENTIALS = new Set(['cookie', 'authorization', 'proxy-authorization'])
  */
 export class ReadLog {
   /** Names read by name, that neither key nor Vary may cover. */
-  readonly names = new Set<string>()
+  readonly names: Set<string> = new Set()
   /** What was read that belongs to one person: a field or a property of the request. */
-  readonly credentials = new Set<string>()
+  readonly credentials: Set<string> = new Set()
   /** The client's address was read. */
   clientAddress = false
   /** All fields were enumerated, so later reads of the copy cannot be seen. */

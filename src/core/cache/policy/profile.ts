@@ -26,4 +26,4 @@ export interface Profile {
 }
 
 /** Longest heuristic freshness lifetime, ms (RFC 9111 section 4.2.2 asks for restraint). */
-export const MAX_HEURISTIC_LIFETIME = 24 * 60 * 60 * 1000
+export const MAX_HEURISTIC_LIFETIME: number = 24 * 60 * 60 * 1000
