@@ -77,6 +77,8 @@ describe('frame', () => {
     expect(decodeItem(forged(1, frame[1]!))).toBeDefined()
     expect(decodeItem(forged(0, 0x7b))).toBeUndefined()
     expect(decodeItem(forged(1, 2))).toBeUndefined()
+    expect(decodeItem(forged(9, 9))).toBeUndefined()
+    expect(decodeItem(forged(9, 11))).toBeUndefined()
   })
 
   test.each(['text', 1, null, true])('an intact frame whose metadata is %j is no item', (meta) => {

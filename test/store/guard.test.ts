@@ -255,6 +255,14 @@ describe('the budget of a request', () => {
     expect(budget.remaining()).toBe(60)
   })
 
+  test('a call cut short by its budget is told of once, though the store never answers', async () => {
+    const cut = guard(new ToldStore(false, hang)).get('a', new StoreBudget(clock, 5))
+    await pass(5)
+    expect(await cut).toBeUndefined()
+    await pass(100)
+    expect(types()).toEqual(['timeout'])
+  })
+
   test('a call cut short by its budget is no failure of a store that answers in time', async () => {
     const guarded = guard(new ToldStore(false, later(20)))
     for (let i = 0; i < 20; i++) {

@@ -1,7 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
+import { guardStore } from '../../src/core/store/guard.ts'
 import { memoryStore } from '../../src/core/store/memory.ts'
+import type { Store } from '../../src/core/store/store.ts'
 import { fill, slope } from './measure-memory.ts'
 
 setFlagsFromString('--expose-gc')
@@ -30,3 +32,16 @@ test('what is accounted is near what is retained', () => {
   expect(store.size / (retained + store.entries * 170)).toBeGreaterThan(0.85)
   expect(store.size / (retained + store.entries * 170)).toBeLessThan(1.15)
 })
+
+test('100,000 writes through a guard leave nothing behind', async () => {
+  const nothing = async () => undefined
+  const store = { name: 'nothing', near: false, maxEntrySize: 1, get: nothing, set: nothing, delete: nothing }
+  const guarded = guardStore({ ...store, clear: nothing, reserve: () => true, release: () => {} } as Store)
+  const write = async (count: number) => {
+    for (let i = 0; i < count; i++) await guarded.delete(`GET https://example.org/products/${i}`)
+    collect()
+    return process.memoryUsage().heapUsed
+  }
+  const before = await write(1_000)
+  expect((await write(100_000)) - before).toBeLessThan(2_000_000)
+}, 60_000)
