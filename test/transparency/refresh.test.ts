@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -194,7 +193,7 @@ describe.each([
   ['Express 4', express4],
 ] as const)('a refresh behind in %s', (_name, framework) => {
   const usual: RequestHandler[] = [
-    morgan('combined', { stream: { write: () => {} } }),
+    morgan('combined', { stream: { write: () => {} } }) as RequestHandler,
     helmet() as RequestHandler,
     express.json(),
     express.urlencoded({ extended: false }),
@@ -261,7 +260,7 @@ describe.each([
       void [request.ip, request.ips, request.secure, request.subdomains, request.xhr, request.fresh, request.body]
       response.json({ run: ++runs })
     }
-    running = await listen(createServer(build(stale(), handler)))
+    running = await listen(createServer(build(stale(), handler) as RequestListener))
     const { second, third } = await staleOnce(`${running.url}/api/users/7?q=1`)
     expect([second.body, third.body]).toEqual(['{"run":1}', '{"run":2}'])
     expect(told).toMatchObject([{ ok: true }])

@@ -198,6 +198,7 @@ export class Exchange {
       // A stored whole serves parts too: it never gives way to one.
       if (!isWhole || (this.#held !== undefined && this.#held.entry.range === undefined)) return this.#refuse('partial')
     }
+    if (length === undefined && this.#mount.isTooLarge(this.#primary as string)) return this.#refuse('too-large')
     const recording = Recording.open(this.#mount.responses.store, length)
     if (typeof recording === 'string') return this.#refuse(recording)
     recording.onFail = (reason) => this.#refuse(reason)

@@ -329,6 +329,11 @@ export class Mount {
     for (const group of groups) this.responses.invalidateGroup(request.authority, group)
   }
 
+  /** Answers without declared length turned out too large a short while ago: to copy the next one is in vain. */
+  isTooLarge(primary: string): boolean {
+    return this.responses.isUnshared(primary) && this.responses.lastRefusal(primary) === 'too-large'
+  }
+
   rememberUnshared(primary: string, reason: RefusalReason): void {
     if (UNSHARED.has(reason)) this.responses.rememberUnshared(primary)
   }
