@@ -73,6 +73,16 @@ describe('a read log notes', () => {
     expect([...reads.names]).toEqual(['x-a'])
   })
 
+  test.each<[string, Read, string[]]>([
+    ['the first name', (fields) => fields['x-a'], ['x-a']],
+    ['another name', (fields) => fields['x-b'], ['x-b']],
+    ['some of the names in order', (fields) => [fields['x-a'], fields['x-b']], ['x-a', 'x-b']],
+    ['whether there is one', (fields) => Object.hasOwn(fields, 'x-b'), ['x-b']],
+  ])('%s, read alone after an enumeration', (_, read, names) => {
+    const all = { 'x-a': '1', 'x-b': '2', 'x-c': '3' }
+    expect([...log((fields) => [Object.keys(fields), read(fields)], all).names]).toEqual(names)
+  })
+
   test('a read of an enumerated name in a later tick', async () => {
     const reads = new ReadLog()
     const fields = reads.watch({ 'x-a': '1', cookie: 'a=b' } as Record<string, string>)

@@ -1,4 +1,5 @@
 import type { Fields, FieldValue } from '../http/message.ts'
+import { Enumeration } from './enumeration.ts'
 import { TRACING } from './policy/storable.ts'
 
 /**
@@ -49,13 +50,9 @@ const CREDENTIALS = new Set(['cookie', 'authorization', 'proxy-authorization'])
 
 /**
  * Notes which request fields a handler reads. It is the handler of a Proxy around the fields: reads by name are noted,
- * an enumeration excuses each name once and within the tick, and is noted as such.
+ * a whole enumeration within one tick is noted as such.
  */
 export class ReadLog {
-  /** Names read by name, that neither key nor Vary may cover. */
-  readonly names: Set<string> = new Set()
-  /** What was read that belongs to one person: a field or a property of the request. */
-  readonly credentials: Set<string> = new Set()
   /** The client's address was read. */
   clientAddress = false
   /** All fields were enumerated, so later reads of the copy cannot be seen. */
@@ -64,7 +61,9 @@ export class ReadLog {
   onRead: ((name: string, credential: boolean) => void) | undefined
   readonly #authority: string | undefined
   readonly #ignored: ReadonlySet<string> | undefined
-  #excused: Set<string> | undefined
+  readonly #names = new Set<string>()
+  readonly #credentials = new Set<string>()
+  #enumeration: Enumeration | undefined
   #suspended = 0
   #closed = false
 
@@ -72,6 +71,18 @@ export class ReadLog {
   constructor(authority?: string, ignored?: ReadonlySet<string>) {
     this.#authority = authority
     this.#ignored = ignored
+  }
+
+  /** Names read by name, that neither key nor Vary may cover. */
+  get names(): ReadonlySet<string> {
+    this.#settle()
+    return this.#names
+  }
+
+  /** What was read that belongs to one person: a field or a property of the request. */
+  get credentials(): ReadonlySet<string> {
+    this.#settle()
+    return this.#credentials
   }
 
   /** The fields, watched. */
@@ -91,6 +102,7 @@ export class ReadLog {
 
   /** Reads do not count until `resume()`: they are those of layers outside the cache. */
   pause(): void {
+    this.#settle()
     this.#suspended++
   }
 
@@ -100,13 +112,14 @@ export class ReadLog {
 
   /** Nothing counts any more: the response has ended. */
   close(): void {
+    this.#settle()
     this.#closed = true
   }
 
   /** Notes the reading of a property that another middleware put on the request, such as `user`. */
   readProperty(name: string): void {
-    if (this.#closed || this.#suspended > 0 || this.#ignored?.has(name) || this.credentials.has(name)) return
-    this.credentials.add(name)
+    if (this.#closed || this.#suspended > 0 || this.#ignored?.has(name) || this.#credentials.has(name)) return
+    this.#credentials.add(name)
     this.onRead?.(name, true)
   }
 
@@ -117,12 +130,12 @@ export class ReadLog {
 
   /** Forgets that a credential was read: it has been taken apart, and its parts are watched instead. */
   forgive(name: string): void {
-    this.credentials.delete(name)
+    this.#credentials.delete(name)
   }
 
   /** Proxy trap. */
   get(fields: Fields, name: string | symbol, receiver: unknown): unknown {
-    if (typeof name === 'string') this.#note(fields, name)
+    if (typeof name === 'string' && !this.#enumeration?.reads(name)) this.#note(fields, name)
     return Reflect.get(fields, name, receiver)
   }
 
@@ -137,16 +150,25 @@ export class ReadLog {
     const keys = Reflect.ownKeys(fields)
     if (!this.#closed && this.#suspended === 0) {
       this.copied = true
-      if (this.#excused === undefined) process.nextTick(() => (this.#excused = undefined))
-      this.#excused = new Set(keys.filter((key) => typeof key === 'string'))
+      this.#settle()
+      const names = keys.filter((key) => typeof key === 'string')
+      this.#enumeration = new Enumeration(fields, names)
+      process.nextTick(() => this.#settle())
     }
     return keys
   }
 
   /** Proxy trap. */
   getOwnPropertyDescriptor(fields: Fields, name: string | symbol): PropertyDescriptor | undefined {
-    if (typeof name === 'string' && !this.#excused?.has(name)) this.#note(fields, name)
+    if (typeof name === 'string' && !this.#enumeration?.describes(name)) this.#note(fields, name)
     return Reflect.getOwnPropertyDescriptor(fields, name)
+  }
+
+  /** The enumeration is over: what it chose was read by name. */
+  #settle(): void {
+    const over = this.#enumeration
+    this.#enumeration = undefined
+    if (over !== undefined) for (const name of over.chosen) this.#note(over.fields, name)
   }
 
   #isKeyed(authority: FieldValue): boolean {
@@ -154,8 +176,7 @@ export class ReadLog {
   }
 
   #note(fields: Fields, name: string): void {
-    if (this.#closed || this.#suspended > 0 || NEVER_COUNTED.has(name) || this.names.has(name)) return
-    if (this.#excused?.delete(name)) return
+    if (this.#closed || this.#suspended > 0 || NEVER_COUNTED.has(name) || this.#names.has(name)) return
     if (this.#ignored?.has(name)) return
     if (AUTHORITY.has(name) && this.#isKeyed(fields[name])) return
     // No field's name has a capital: JSON.stringify asks for toJSON.
@@ -169,7 +190,7 @@ export class ReadLog {
       this.readProperty(name)
       return
     }
-    this.names.add(name)
+    this.#names.add(name)
     this.onRead?.(name, false)
   }
 }
