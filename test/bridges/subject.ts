@@ -56,6 +56,8 @@ export interface Setting {
 }
 
 export interface Running {
+  /** Of the server that the cache is in; undefined for a client. */
+  readonly port?: number
   request(path: string, asking?: Asking): Promise<Got>
   close(): Promise<void>
 }
@@ -106,7 +108,7 @@ export async function startSubject(
     },
   })
   running.push(started)
-  return { clock, responses, asked, request: started.request, close: started.close }
+  return { ...started, clock, responses, asked }
 }
 
 /** A handler that answers with a body of its own for each call, so that every answer tells which call made it. */

@@ -8,7 +8,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import type { Answer, Asking, Got } from './subject.ts'
 
 export type Listener = (request: IncomingMessage, response: ServerResponse) => unknown
@@ -69,4 +69,18 @@ export function send(response: ServerResponse, { status = 200, headers = {}, bod
     source.once('error', () => response.destroy())
     source.pipe(response)
   } else response.end(status === 204 || status === 304 ? undefined : body)
+}
+
+/** Sends bytes as they are and returns all that comes back until the server closes. */
+export function askRaw(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(text))
+    let got = ''
+    socket.setEncoding('latin1')
+    socket.on('data', (chunk: string) => {
+      got += chunk
+    })
+    socket.once('error', reject)
+    socket.once('close', () => resolve(got))
+  })
 }

@@ -34,7 +34,7 @@ export function expressBridge(name: string, release: 'express' | 'express4'): Br
     isFramework: true,
     async start(setting) {
       const { port, close } = await listen(application(release, setting))
-      return { request: (path, asking) => ask(port, path, asking), close }
+      return { port, request: (path, asking) => ask(port, path, asking), close }
     },
   }
 }

@@ -52,7 +52,7 @@ export function koaBridge(name: string, release: KoaRelease, isFirst: boolean): 
     isFramework: true,
     async start(setting) {
       const { port, close } = await listen(application(release, isFirst, setting).callback())
-      return { request: (path, asking) => ask(port, path, asking), close }
+      return { port, request: (path, asking) => ask(port, path, asking), close }
     },
   }
 }

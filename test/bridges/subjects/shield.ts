@@ -19,6 +19,6 @@ export const shieldBridge: Bridge = {
         response.end()
       }
     })
-    return { request: (path, asking) => ask(port, path, asking), close }
+    return { port, request: (path, asking) => ask(port, path, asking), close }
   },
 }
