@@ -43,6 +43,7 @@ describe('a recording', () => {
     expect(recording.complete()).toBe(true)
     expect(recording.body.toString()).toBe('abcdef')
     expect(recording.bytes).toBe(6)
+    expect(recording.body.buffer.byteLength).toBe(6)
   })
 
   test.each([

@@ -76,7 +76,7 @@ export class Recording {
       this.fail('content-length')
       return false
     }
-    this.#whole ??= this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks)
+    this.#whole ??= joined(this.#chunks, this.#bytes)
     this.#chunks = []
     this.state = 'complete'
     this.#giveBack()
@@ -126,6 +126,15 @@ export class Recording {
 }
 
 const EMPTY = Buffer.alloc(0)
+
+/** One piece of memory of its own: `Buffer.concat` would keep a whole pool alive for a small body. */
+function joined(chunks: readonly Buffer[], length: number): Buffer {
+  if (chunks.length === 1) return chunks[0] as Buffer
+  const whole = Buffer.allocUnsafeSlow(length)
+  let position = 0
+  for (const chunk of chunks) position += chunk.copy(whole, position)
+  return whole
+}
 
 /** The recording ended before its content was complete: its leader failed or left. */
 export class RecordingLostError extends Error {
