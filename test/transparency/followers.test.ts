@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { memoryStore, ResponseCache } from 'breakwater'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { fetchFrom, open } from './client.ts'
 import { type Handler, type Kind, type Mounted, mounted, type Running, serve } from './subjects.ts'
@@ -22,14 +23,17 @@ describe.each<Kind>(['node', 'express 5'])('requests for the same on %s', (kind)
     ['unknown', false],
   ])('200 at once with %s length run the handler once', async (_name, withLength) => {
     const body = 'x'.repeat(10_000)
+    const all = Promise.withResolvers<void>()
+    let arrived = 0
     const handler = vi.fn(async (_request: IncomingMessage, response: ServerResponse) => {
-      await sleep(100)
+      await all.promise
       if (withLength) response.setHeader('Content-Length', body.length)
       response.write(body.slice(0, 5_000))
       await sleep(50)
       response.end(body.slice(5_000))
     })
     await start(handler)
+    running.server.on('request', () => void (++arrived === 200 && all.resolve()))
     const answers = await Promise.all(Array.from({ length: 200 }, () => fetchFrom(running.url)))
     expect(handler).toHaveBeenCalledTimes(1)
     expect(answers.every((answer) => answer.whole && answer.body === body)).toBe(true)
@@ -157,6 +161,22 @@ describe.each<Kind>(['node', 'express 5'])('requests for the same on %s', (kind)
     expect((await fetchFrom(running.url)).body).toBe('run 2')
     expect((await leader).body).toBe('run 1')
     await vi.waitFor(() => expect(mount.responses.inFlight.size).toBe(0))
+  })
+
+  test('that were too large once are not copied again for a while', async () => {
+    const store = memoryStore({ maxEntrySize: 1_000 })
+    const reserved = vi.spyOn(store, 'reserve')
+    await start(
+      (_request, response) => {
+        for (let i = 0; i < 20; i++) response.write('x'.repeat(100))
+        response.end()
+      },
+      { cache: new ResponseCache({ store }) },
+    )
+    await fetchFrom(running.url)
+    expect(reserved).toHaveBeenCalledTimes(10)
+    for (let i = 0; i < 3; i++) expect((await fetchFrom(running.url)).body).toHaveLength(2_000)
+    expect(reserved).toHaveBeenCalledTimes(10)
   })
 
   test('50 with cookies of their own to a private handler all run at once', async () => {

@@ -37,6 +37,8 @@ describe.each(frameworks)('on %s', (_name, framework) => {
   ): Promise<string> {
     const app = framework()
     app.set('env', 'production')
+    // No field is set before the handler, so that what `writeHead` is given is all there is.
+    app.disable('x-powered-by')
     for (const layer of [...outside, ...(mount === undefined ? [] : [cacheOf(mount)]), ...inside]) app.use(layer)
     running = await listen(createServer(app))
     return running.url
@@ -116,6 +118,34 @@ describe.each(frameworks)('on %s', (_name, framework) => {
       expect([first.body, second.body]).toEqual([bare.body, bare.body])
       expect([first.status, second.status]).toEqual([bare.status, bare.status])
     }
+  })
+
+  test.each([
+    ['object', (response: Response) => response.writeHead(200, { 'X-A': '1' })],
+    ['reason and object', (response: Response) => response.writeHead(200, 'OK', { 'X-A': '1' })],
+    ['array of pairs', (response: Response) => response.writeHead(200, [['X-A', '1']] as never)],
+  ])('a listener for heads of old outside sees the fields of writeHead in the form of %s', async (_form, answer) => {
+    const handler: RequestHandler = (_request, response) => void answer(response).end('content')
+    const url = await start([headsWith(onHeadersOld)], [handler], mounted())
+    const { status, headers } = await fetchFrom(url)
+    expect([status, headers['x-a'], headers['x-late']]).toEqual([200, '1', 'set with the head'])
+    expect(headers['cache-status']).toMatch(/^Breakwater; fwd=uri-miss/)
+  })
+
+  test('an error page after a head that threw names the cache once', async () => {
+    const handler: RequestHandler = (_request, response) => {
+      try {
+        response.writeHead(200, 'bad\nreason')
+      } catch {
+        response.statusMessage = ''
+        response.writeHead(500).end('error page')
+      }
+    }
+    const url = await start([], [handler], mounted({ ttl: 60_000 }))
+    expect(await fetchFrom(url)).toMatchObject({
+      status: 500,
+      headers: { 'cache-status': expect.not.stringContaining(',') },
+    })
   })
 
   test('compression outside leaves small content alone, with the cache as without', async () => {
