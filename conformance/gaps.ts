@@ -1,4 +1,5 @@
-import type { Policy } from './subjects.ts'
+import type { Profile } from './scoring.ts'
+import type { Policy, Subject } from './subjects.ts'
 
 /** Tests that a cache of this project is known not to pass, and why. */
 export interface Gap {
@@ -6,10 +7,13 @@ export interface Gap {
   readonly why: string
   /** The policy that has the gap; both if undefined. */
   readonly policy?: Policy
+  /** The profile that has it; both if undefined. */
+  readonly profile?: Profile
 }
 
 export const GAPS: readonly Gap[] = [
   {
+    profile: 'proxy',
     tests: ['conditional-lm-fresh-no-lm'],
     why: 'Without Last-Modified the Date of the stored response stands in for it (RFC 9111 section 4.3.2); it is later than the date that the client gives, so the answer is a 200, and not the 304 that the test wants.',
   },
@@ -27,10 +31,12 @@ export const GAPS: readonly Gap[] = [
     why: 'The stored part has no validator, and without a strong one parts must not be combined (RFC 9111 section 3.4), so the whole is asked for anew.',
   },
   {
+    profile: 'client',
     tests: ['cc-resp-immutable-fresh'],
     why: "fetch's `cache: 'no-cache'` sends max-age=0, and a program that sends it is obeyed: RFC 8246 is about the reload button.",
   },
   {
+    profile: 'client',
     tests: ['stale-close-must-revalidate', 'stale-close-no-cache'],
     why: 'Nothing stale is served, as the test asks; but where the origin breaks the connection the promise of fetch is rejected, as it is without a cache, and the suite expects a response.',
   },
@@ -86,7 +92,12 @@ export const GAPS: readonly Gap[] = [
   },
 ]
 
-/** Why a test is not passed under a policy; undefined: nobody knows yet. */
-export function whyNot(id: string, policy: Policy): string | undefined {
-  return GAPS.find((gap) => gap.tests.includes(id) && (gap.policy ?? policy) === policy)?.why
+/** Whether a gap is one of this subject's. */
+export function concerns({ policy, profile }: Gap, subject: Subject): boolean {
+  return (policy ?? subject.policy) === subject.policy && (profile ?? subject.profile) === subject.profile
+}
+
+/** Why a subject does not pass a test; undefined: nobody knows yet. */
+export function whyNot(id: string, subject: Subject): string | undefined {
+  return GAPS.find((gap) => gap.tests.includes(id) && concerns(gap, subject))?.why
 }

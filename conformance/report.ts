@@ -1,4 +1,4 @@
-import { GAPS, whyNot } from './gaps.ts'
+import { concerns, GAPS, whyNot } from './gaps.ts'
 import type { Score, Scored, Tally } from './scoring.ts'
 import type { Policy, Subject } from './subjects.ts'
 
@@ -25,7 +25,7 @@ function notPassed({ tests }: Score): readonly Scored[] {
 
 /** The tests not passed for which there is no explanation: a new fault, or a new test. */
 export function unexplained({ subject, score }: Scoring): readonly Scored[] {
-  return notPassed(score).filter(({ test }) => whyNot(test.id, subject.policy) === undefined)
+  return notPassed(score).filter(({ test }) => whyNot(test.id, subject) === undefined)
 }
 
 /** A few lines for the terminal. */
@@ -52,7 +52,7 @@ export function page(scorings: readonly Scoring[], setting: Setting): string {
     INTRODUCTION,
     setting.repeat === 1
       ? ranOnce(setting)
-      : `${ranOnce(setting)} A test counts as passed if it passed in each of ${setting.repeat} runs.`,
+      : `${ranOnce(setting)}\nA test counts as passed if it passed in each of ${setting.repeat} runs.`,
     table(
       ['mount', 'policy', 'required', 'optimal', 'check', 'RFC 9213 required', 'RFC 9213 optimal'],
       scorings.map(({ subject, score: { main, targeted } }) => [
@@ -84,8 +84,9 @@ function ranOnce({ suite, node, undici }: Setting): string {
 
 /** One row for each reason, in the order of the gaps. */
 function gapTable(scorings: readonly Scoring[], except: ReadonlySet<string> = new Set()): string {
-  const rows = GAPS.flatMap(({ tests, why, policy }) => {
-    const here = scorings.filter(({ subject }) => (policy ?? subject.policy) === subject.policy)
+  const rows = GAPS.flatMap((gap) => {
+    const { tests, why } = gap
+    const here = scorings.filter(({ subject }) => concerns(gap, subject))
     const failed = here.flatMap(({ subject, score }) =>
       notPassed(score)
         .filter(({ test }) => tests.includes(test.id) && !except.has(test.id))
@@ -108,10 +109,10 @@ const INTRODUCTION = `What every mount of the response cache scores in the publi
 [http-tests/cache-tests](https://github.com/http-tests/cache-tests). This page is written by \`npm run conformance\`.`
 
 const READING = `Express, Koa, node and undici are run in the suite's proxy profile: a shared cache in front of a handler that forwards
-everything to the suite's origin, or in undici beneath it. In Koa the cache writes on the node response where it is the
-first middleware, and answers through \`ctx\` elsewhere, so it is run both ways. The private cache of undici is run in the
-client profile, in the process that makes the requests; RFC 9213 does not bind private caches. \`policy\` is the only
-option given, beside \`type: 'private'\`.
+everything to the suite's origin; for undici the cache stands behind that handler. In Koa the cache writes on the node
+response where it is the first middleware, and answers through \`ctx\` elsewhere, so it is run both ways. The private
+cache of undici is run in the client profile, in the process that makes the requests; RFC 9213 does not bind private
+caches. \`policy\` is the only option given, beside \`type: 'private'\`.
 
 *Required* and *optimal* are the suite's words. *Check* tests ask what a cache does where the standards leave it open:
 their number is no score. Tests of RFC 9213 (targeted Cache-Control) are counted apart. A test whose dependency did not

@@ -33,6 +33,12 @@ describe('a test not passed', () => {
     expect(found).toEqual(unexplainedIds)
   })
 
+  test('is explained in its own profile only', () => {
+    const { subject, score } = scoring('rfc9111', ['new', 'heuristic-200-cached'])
+    expect(unexplained({ subject, score })).toEqual([])
+    expect(unexplained({ subject: { ...subject, profile: 'client' }, score })).toHaveLength(1)
+  })
+
   test('without a known reason is told on the terminal', () => {
     expect(summary(scoring('safe', []))).toContain('not passed, unexplained: new (required, fail) No')
     expect(summary(scoring('safe', ['new']))).not.toContain('\n')
