@@ -68,6 +68,21 @@ describe.each(bridges)('$name: a fresh answer', (bridge) => {
     expect(subject.asked).toHaveLength(1)
   })
 
+  test('is stored where its client leaves with all of it before the end is written', async () => {
+    const slowEnd = (): Readable =>
+      Readable.from(
+        (async function* () {
+          yield 'full'
+          await new Promise((resolve) => setTimeout(resolve, 200))
+        })(),
+      )
+    const headers = { ...fresh, 'Content-Length': '4' }
+    const subject = await startSubject(bridge, {}, () => ({ headers, stream: slowEnd }))
+    expect(await subject.request('/')).toMatchObject({ body: 'full' })
+    await expect.poll(async () => isHit(await subject.request('/'))).toBe(true)
+    expect(subject.asked).toHaveLength(1)
+  })
+
   test('that breaks off in the middle is not stored (RFC 9111 section 3.3)', async () => {
     let calls = 0
     const broken = (): Readable =>

@@ -164,6 +164,8 @@ export class Exchange {
   /** The response broke off, or its client left before it was complete. */
   abandon(): void {
     if (this.#state === 'done') return
+    // A client that has all it was promised may leave before the end of the response is written.
+    if (this.#recording?.isWhole) return this.finish()
     if (this.#recording !== undefined) {
       this.#dropRecording()
       this.#tellRefused('truncated')

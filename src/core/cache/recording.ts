@@ -49,6 +49,11 @@ export class Recording {
     return this.#bytes
   }
 
+  /** Everything that was declared is here: the content is complete, though nobody has said so yet. */
+  get isWhole(): boolean {
+    return this.state === 'open' && this.length !== undefined && this.#bytes === this.length
+  }
+
   /** Copies a chunk; the caller may reuse its memory afterwards. */
   write(chunk: Uint8Array): void {
     if (this.state !== 'open' || chunk.length === 0) return
