@@ -203,11 +203,13 @@ export class Exchange {
     if (length === undefined && this.#mount.isTooLarge(this.#primary as string)) return this.#refuse('too-large')
     const recording = Recording.open(this.#mount.responses.store, length)
     if (typeof recording === 'string') return this.#refuse(recording)
-    recording.onFail = (reason) => this.#refuse(reason)
+    // Bound, not closed over: Node 24 keeps a closure that was never called, and with it all that this exchange refers
+    // to, through every young collection.
+    recording.onFail = this.#refuse.bind(this)
     this.#recording = recording
     this.#state = 'recording'
     this.#entry = this.#describe(request, response, judged, range, now)
-    if (this.reads !== undefined) this.reads.onRead = (name, credential) => this.#lateRead(name, credential)
+    if (this.reads !== undefined) this.reads.onRead = this.#lateRead.bind(this)
     if (this.#leads && range === undefined) this.#flight?.announce(this.#answer(this.#entry), recording)
     return { kind: 'record', recording, cacheStatus: this.#forwardStatus({ stored: true }) }
   }
