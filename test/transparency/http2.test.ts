@@ -1,6 +1,7 @@
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { type Shape, shapes } from './shapes.ts'
+import type { Shape } from './shape.ts'
+import { shapes } from './shapes.ts'
 import { type Mounted, mounted, type Running, serve } from './subjects.ts'
 
 interface Http2Answer {

@@ -1,10 +1,12 @@
 import { createServer } from 'node:http'
 import express from 'express'
+import express4 from 'express4'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { expressShapes } from './express-shapes.ts'
 import { normalised, type RawRequest, requestText, sendRaw } from './raw-client.ts'
-import { type Shape, shapes } from './shapes.ts'
-import { appOf, express4, type Kind, listen, type Mounted, mounted, type Running, serve } from './subjects.ts'
+import type { Shape } from './shape.ts'
+import { shapes } from './shapes.ts'
+import { appOf, type Kind, listen, type Mounted, mounted, type Running, serve } from './subjects.ts'
 
 /** What a handler saw, by the number in its URL. */
 const seen = new Map<string, unknown[]>()

@@ -1,20 +1,19 @@
 import { createServer } from 'node:http'
-import { createRequire } from 'node:module'
 import { gunzipSync } from 'node:zlib'
 import compression from 'compression'
 import cookieParser from 'cookie-parser'
 import cors from 'cors'
 import express, { type Request, type RequestHandler, type Response } from 'express'
 import session from 'express-session'
+import express4 from 'express4'
 import helmet from 'helmet'
 import morgan from 'morgan'
 import onHeaders from 'on-headers'
+import onHeadersOld from 'on-headers1.0'
 import { pinoHttp } from 'pino-http'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { fetchFrom, isHit, linesWithout, type Received } from './client.ts'
-import { cacheOf, express4, listen, type Mounted, mounted, type Running } from './subjects.ts'
-
-const onHeadersOld: typeof onHeaders = createRequire(import.meta.url)('on-headers1.0')
+import { cacheOf, listen, type Mounted, mounted, type Running } from './subjects.ts'
 
 const frameworks = [
   ['Express 5', express],

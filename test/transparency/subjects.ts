@@ -1,14 +1,11 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
-import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { type CacheOptions, memoryStore, ResponseCache } from 'breakwater'
 import { cache } from 'breakwater/express'
 import { shield } from 'breakwater/node'
 import express, { type Express, type RequestHandler } from 'express'
-
-/** Express 4 has the interface of 5 in all that is used here. */
-export const express4: typeof express = createRequire(import.meta.url)('express4')
+import express4 from 'express4'
 
 /** A mount with a cache of its own, to look into. */
 export interface Mounted {
@@ -44,7 +41,7 @@ export async function listen(server: Server): Promise<Running> {
 export type Handler = (request: IncomingMessage, response: ServerResponse) => unknown
 
 /** A listener in front of which stands the cache, or nothing if `mount` is undefined. */
-export function listenerOf(kind: Kind, handler: Handler, mount: Mounted | undefined): RequestListener {
+function listenerOf(kind: Kind, handler: Handler, mount: Mounted | undefined): RequestListener {
   switch (kind) {
     case 'node':
     case 'http2':

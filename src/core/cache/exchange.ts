@@ -165,7 +165,13 @@ export class Exchange {
   abandon(): void {
     if (this.#state === 'done') return
     // A client that has all it was promised may leave before the end of the response is written.
-    if (this.#recording?.isWhole) return this.finish()
+    if (this.#recording?.isWhole) this.finish()
+    else this.discard()
+  }
+
+  /** The response failed: nothing of it is kept, not even where all of it seems to be here. */
+  discard(): void {
+    if (this.#state === 'done') return
     if (this.#recording !== undefined) {
       this.#dropRecording()
       this.#tellRefused('truncated')

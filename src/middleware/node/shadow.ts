@@ -40,7 +40,7 @@ export class ShadowRunner {
       timer.unref()
       const fail = (error: unknown): void => {
         clearTimeout(timer)
-        exchange.abandon()
+        exchange.discard()
         socket.destroy()
         reject(error)
       }

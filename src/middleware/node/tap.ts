@@ -100,7 +100,14 @@ export function answerInstead(response: ServerResponse, reply: Reply): void {
 }
 
 function onClose(this: TappedResponse): void {
-  this[TAP]?.exchange.abandon()
+  const state = this[TAP]
+  if (state !== undefined) leave(this, state)
+}
+
+/** The response is over without an end: its client left, or it failed. */
+function leave(response: ServerResponse, { exchange }: Tap): void {
+  if (response.errored) exchange.discard()
+  else exchange.abandon()
 }
 
 function tappedWriteHead(this: TappedResponse, ...args: unknown[]): ServerResponse {
@@ -170,7 +177,7 @@ function tappedWrite(this: TappedResponse, ...args: unknown[]): boolean {
     if (callback !== undefined) process.nextTick(callback)
     return true
   }
-  if (state.phase === 'recording' && !state.ending) record(state, chunk, encoding)
+  if (state.phase === 'recording' && !state.ending && !isGone(this)) record(state, chunk, encoding)
   return send(this, state, state.write, args)
 }
 
@@ -193,9 +200,10 @@ function tappedEnd(this: TappedResponse, ...args: unknown[]): ServerResponse {
   state.ending = true
   const result = send(this, state, state.end, args)
   state.ending = false
-  if (state.phase === 'recording') record(state, chunk, encoding)
-  if (isWhole) state.exchange.finish()
-  else state.exchange.abandon()
+  if (isWhole) {
+    if (state.phase === 'recording') record(state, chunk, encoding)
+    state.exchange.finish()
+  } else leave(this, state)
   state.exchange.reads?.close()
   return result
 }
@@ -213,7 +221,7 @@ function send<Result>(
     return callBeneath(response, state, beneath, args)
   } catch (error) {
     state.ending = false
-    if (state.phase !== 'open') state.exchange.abandon()
+    if (state.phase !== 'open') state.exchange.discard()
     throw error
   }
 }
