@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { counting, isHit, startSubject, statusOf } from './subject.ts'
+import { counting, type Handler, isHit, startSubject, statusOf } from './subject.ts'
 import { frameworks, servers } from './subjects/index.ts'
 
 describe.each(servers)('$name: rules of a mount', (bridge) => {
@@ -179,6 +179,18 @@ describe.each(frameworks)('$name: behind a proxy', (bridge) => {
     await subject.request('/x', asking)
     await subject.responses.purge({ url: 'https://public.test/x' })
     expect((await subject.request('/x', asking)).body).toBe('answer 2')
+  })
+
+  test('what is selected by Host as well is not refreshed behind, where it cannot be sent', async () => {
+    const headers = { 'Cache-Control': 'max-age=10, stale-while-revalidate=30' }
+    const handler: Handler = ({ headers: read }) => ({ headers, body: `by ${read.host}` })
+    const subject = await startSubject(bridge, { trustProxy: true }, handler)
+    const asking = { headers: { host: 'internal.test', 'x-forwarded-host': 'public.test' } }
+    expect((await subject.request('/', asking)).body).toBe('by internal.test')
+    subject.clock.pass(15)
+    expect(isHit(await subject.request('/', asking))).toBe(false)
+    expect((await subject.request('/', asking)).body).toBe('by internal.test')
+    expect(subject.responses.stats().refreshes).toBe(0)
   })
 
   test('a refresh behind is made for the host that was asked', async () => {

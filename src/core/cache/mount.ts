@@ -163,7 +163,7 @@ export class Mount {
     }
     const isAlone = this.responses.inFlight.get(finding.key)?.led !== true
     const mayRefresh = evaluation === 'stale' && !onlyIfCached && isAlone
-    if (mayRefresh && (refresh === 'first' || this.#needsCredentials(asked, entry))) {
+    if (mayRefresh && (refresh === 'first' || this.#needsClient(asked, entry))) {
       return this.#forward(asked, 'stale', finding)
     }
     this.tellStale(request, evaluation === 'stale' ? 'while-revalidate' : 'max-stale')
@@ -171,10 +171,15 @@ export class Mount {
     return { kind: 'stale', reply, refresh: mayRefresh ? this.#refresh(asked, finding) : undefined }
   }
 
-  /** A refresh behind carries no credentials on a server, so it cannot ask for an answer selected by them. */
-  #needsCredentials({ request }: Asked, { vary }: Entry): boolean {
+  /**
+   * A refresh behind carries no credentials on a server, and only the resolved authority as Host, so it cannot ask for
+   * an answer selected by them.
+   */
+  #needsClient({ request }: Asked, { vary }: Entry): boolean {
     if (this.settings.profile.direction === 'out') return false
-    return ['cookie', 'authorization'].some((name) => vary.includes(name) && request.fields[name] !== undefined)
+    const { fields, authority } = request
+    if (vary.includes('host') && fields.host !== authority) return true
+    return ['cookie', 'authorization'].some((name) => vary.includes(name) && fields[name] !== undefined)
   }
 
   #refresh(asked: Asked, held: Held): Exchange {

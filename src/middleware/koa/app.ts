@@ -30,11 +30,6 @@ export function resolvedOrigin(ctx: Context): Origin {
 /** Without user information and without a list, from which Koa takes a part. */
 const PLAIN_HOST = /^[\w.:-]+$/
 
-/** The URL as received. */
-export function targetOf({ originalUrl }: Context): string {
-  return originalUrl
-}
-
 /** Lets reads inside Koa's own getters not count as the handler's. */
 export function prepare({ request }: Application): void {
   excuseGetters(request as { req?: MarkedRequest }, ({ req }) => req?.[READS])

@@ -4,8 +4,9 @@ import type { CacheOptions } from '../../core/cache/options.ts'
 import type { ResponseCache } from '../../core/cache/response-cache.ts'
 import { headOf } from '../../core/cache/url-head.ts'
 import { serverMount } from '../node/cache-mount.ts'
+import { embedded, receivedUrl } from '../node/embedded.ts'
 import { requestHead } from '../node/request-head.ts'
-import { prepare, resolvedOrigin, rootOf, targetOf } from './app.ts'
+import { prepare, resolvedOrigin, rootOf } from './app.ts'
 import { contextOutlet } from './context-outlet.ts'
 import { directOutlet } from './direct-outlet.ts'
 import type { KoaPassage } from './passage.ts'
@@ -23,29 +24,30 @@ import type { KoaPassage } from './passage.ts'
 export function cache(options: CacheOptions<Context> | ResponseCache = {}): Middleware {
   const server = serverMount(options)
   const attached = new WeakSet<Application>()
-  const attach = (app: Application): void => {
+  const attach = ({ app, req }: Context): void => {
     attached.add(app)
     prepare(app)
+    const root = embedded(rootOf(app), req)
     server.mount.responses.attach({
       serves: () => true,
       run: (url) => {
         const head = headOf(url.href, 'GET', {})
-        return server.warm(rootOf(app), head, head)
+        return server.warm(root, head, head)
       },
     })
   }
   const middleware: Middleware = (ctx, next) => {
     const { app, req, res } = ctx
-    if (!attached.has(app)) attach(app)
+    if (!attached.has(app)) attach(ctx)
     const passage: KoaPassage = {
       ctx,
       request: req,
       response: res,
-      head: requestHead(req, resolvedOrigin(ctx), targetOf(ctx)),
+      head: requestHead(req, resolvedOrigin(ctx), receivedUrl(req)),
       native: ctx,
       next,
       fail,
-      root: rootOf(app),
+      root: embedded(rootOf(app), req),
     }
     return server.serve(passage, app.middleware[0] === middleware ? directOutlet : contextOutlet)
   }

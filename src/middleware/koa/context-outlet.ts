@@ -57,7 +57,7 @@ function judge(passage: KoaPassage, exchange: Exchange): void {
       return answerInstead(passage, outcome.reply)
     case 'record': {
       const content = recordBody(ctx, outcome.recording, exchange.reads)
-      if (content === undefined) return exchange.abandon()
+      if (content === undefined) return exchange.discard()
       recordsAbove(response, content)
       return addCacheStatus(ctx, outcome.cacheStatus)
     }

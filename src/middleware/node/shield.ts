@@ -4,6 +4,7 @@ import type { ResponseCache } from '../../core/cache/response-cache.ts'
 import { headOf } from '../../core/cache/url-head.ts'
 import { knownOptions, quote } from '../../core/options.ts'
 import { serverMount } from './cache-mount.ts'
+import { embedded, receivedUrl } from './embedded.ts'
 import { directOrigin, requestHead } from './request-head.ts'
 import { ServerMount } from './serve.ts'
 import type { Listener } from './shadow.ts'
@@ -39,8 +40,8 @@ export function shield(listener: Listener, options: ShieldOptions = {}): Listene
         throw error
       })
     }
-    const head = requestHead(request, directOrigin(request), request.url ?? '/')
-    return server.serve({ request, response, head, native: request, next, fail, root: shielded })
+    const head = requestHead(request, directOrigin(request), receivedUrl(request))
+    return server.serve({ request, response, head, native: request, next, fail, root: embedded(shielded, request) })
   }
   server.mount.responses.attach({
     serves: () => true,

@@ -30,6 +30,8 @@ export interface MarkedRequest extends IncomingMessage {
   [READS]?: ReadLog
   /** What Express keeps the original URL in. */
   originalUrl?: string
+  /** The part of it that Express has cut off. */
+  baseUrl?: string
 }
 
 /** A response as our mounts know it. */
