@@ -366,6 +366,38 @@ describe.each(['koa', 'koa2'] as KoaRelease[])('%s', (release) => {
     expect((await request()).body).toBe('from undefined')
   })
 
+  test('a stream that waits for a slow layer outside loses nothing', async () => {
+    const { request } = await start(
+      layer(async (_ctx, next) => {
+        await next()
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }),
+      (ctx) => {
+        ctx.body = Readable.from(['one ', 'two ', 'three'])
+      },
+    )
+    expect((await request()).body).toBe('one two three')
+    const hit = await request()
+    expect(hit.body).toBe('one two three')
+    expect(isHit(hit)).toBe(true)
+  })
+
+  test('a layer outside that puts another body in place of a stream ends the recording', async () => {
+    let replaces = true
+    const { request } = await start(
+      layer(async (ctx, next) => {
+        await next()
+        if (replaces) ctx.body = 'something else'
+      }),
+      (ctx) => {
+        ctx.body = Readable.from(['the stream'])
+      },
+    )
+    expect((await request()).body).toBe('something else')
+    replaces = false
+    expect((await request()).body).toBe('the stream')
+  })
+
   test('bodies are named for layers that remember encodings of them', async () => {
     const identities: unknown[] = []
     const { request } = await start(
