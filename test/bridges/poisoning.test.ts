@@ -369,6 +369,19 @@ describe.each(frameworks)('$name: behind a trusted proxy', (bridge) => {
     })
   })
 
+  test.each([
+    ['host', 'EXAMPLE.test'],
+    ['x-forwarded-host', 'EXAMPLE.test'],
+    ['x-forwarded-proto', 'hTTp'],
+  ])('an unusual spelling in %s', async (field, value) => {
+    await expectClean({
+      bridge,
+      options,
+      handler: gullible(({ resolved }) => JSON.stringify(resolved?.())),
+      attack: ({ request }) => request('/', { headers: { [field]: value } }),
+    })
+  })
+
   test('Host, where another field tells the authority', async () => {
     await expectClean({
       bridge,

@@ -9,6 +9,8 @@ export interface Question {
   readonly method: string
   readonly url: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** What a framework makes of the fields of a proxy. */
+  readonly resolved?: () => { readonly hostname: string; readonly protocol: string }
 }
 
 /** What a handler answers; exactly one of `body` and `stream`, or neither. */

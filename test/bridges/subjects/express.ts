@@ -16,7 +16,10 @@ function application(release: 'express' | 'express4', setting: Setting): express
   app.use((request, response, next) => {
     const { method, originalUrl, headers } = request
     void Promise.resolve()
-      .then(() => setting.handler({ method, url: originalUrl, headers }))
+      .then(() => {
+        const resolved = () => ({ hostname: request.hostname, protocol: request.protocol })
+        return setting.handler({ method, url: originalUrl, headers, resolved })
+      })
       .then((answer) => {
         if (answer.rule !== undefined) setCachePolicy(response, answer.rule)
         send(response, answer)

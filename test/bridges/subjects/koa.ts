@@ -29,7 +29,8 @@ function application(release: KoaRelease, isFirst: boolean, setting: Setting): A
   if (setting.inner !== undefined) app.use(cache(setting.inner))
   app.use(async (ctx) => {
     const { method, originalUrl, req } = ctx
-    put(ctx, await setting.handler({ method, url: originalUrl, headers: req.headers }))
+    const resolved = () => ({ hostname: ctx.hostname, protocol: ctx.protocol })
+    put(ctx, await setting.handler({ method, url: originalUrl, headers: req.headers, resolved }))
   })
   return app
 }
