@@ -1,6 +1,6 @@
 /** What the behaviour suite knows of a bridge: a handler behind a cache, and a way to ask it. */
 import type { Readable } from 'node:stream'
-import { type CacheOptions, type CacheRule, memoryStore, ResponseCache } from 'breakwater'
+import { type CacheOptions, type CacheRule, memoryStore, ResponseCache, type Store } from 'breakwater'
 import { afterEach } from 'vitest'
 import { ManualClock } from '../support/engine.ts'
 
@@ -40,7 +40,7 @@ export interface Asking {
   readonly body?: string
 }
 
-export interface PurgeSetting {
+interface PurgeSetting {
   readonly authorize?: () => boolean
   readonly soft?: boolean
 }
@@ -57,7 +57,7 @@ export interface Setting {
   readonly purge?: PurgeSetting
 }
 
-export interface Running {
+interface Running {
   /** Of the server that the cache is in; undefined for a client. */
   readonly port?: number
   request(path: string, asking?: Asking): Promise<Got>
@@ -75,7 +75,10 @@ export interface Bridge {
   start(setting: Setting): Promise<Running>
 }
 
-export type SubjectOptions = Partial<Omit<Setting, 'clock' | 'handler'>>
+export interface SubjectOptions extends Partial<Omit<Setting, 'clock' | 'handler'>> {
+  /** Default: a memory store of its own. */
+  readonly store?: Store
+}
 
 /** A running bridge with all that a test needs to look at. */
 export interface Subject extends Running {
@@ -94,11 +97,11 @@ afterEach(async () => {
 /** Starts a handler behind a bridge, with a cache and a clock of its own. It is closed after the test. */
 export async function startSubject(
   bridge: Bridge,
-  { cache = {}, ...options }: SubjectOptions,
+  { cache = {}, store, ...options }: SubjectOptions,
   handler: Handler,
 ): Promise<Subject> {
   const clock = new ManualClock()
-  const responses = new ResponseCache({ clock, store: memoryStore({ clock }) })
+  const responses = new ResponseCache({ clock, store: store ?? memoryStore({ clock }) })
   const asked: Question[] = []
   const started = await bridge.start({
     ...options,

@@ -11,10 +11,19 @@ async function stream(request: IncomingMessage, response: ServerResponse): Promi
   runs++
   if (request.url?.includes('known')) response.setHeader('Content-Length', size)
   for (let sent = 0; sent < size && !response.destroyed; sent += block.length) {
-    if (!response.write(block)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
-    response.removeAllListeners('drain')
+    if (!response.write(block)) await drained(response)
   }
   response.end()
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done)
+      resolve()
+    }
+    response.on('drain', done).on('close', done)
+  })
 }
 
 const shielded = shield(stream, { cache: { ttl: 60_000 } })

@@ -14,7 +14,7 @@ export const releases = [
 ] as const
 
 export type Undici = typeof undici8
-export type Dispatcher = undici8.Dispatcher
+type Dispatcher = undici8.Dispatcher
 
 const closing: (() => unknown)[] = []
 
@@ -85,7 +85,7 @@ export interface Client {
   send(method: string, path: string, options?: Record<string, unknown>): Promise<Answer>
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number
   readonly fields: Record<string, string | string[] | undefined>
   readonly cacheStatus: string

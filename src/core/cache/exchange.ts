@@ -113,9 +113,11 @@ export class Exchange {
     this.#rule = mergeRules(this.#rule, rule)
   }
 
-  /** Whether a response to this request can be stored at all, so that reads are worth watching. */
+  /** Whether anything of the response can be stored, so that reads are worth watching. */
   get mayStore(): boolean {
-    return this.#primary !== undefined && this.request.method !== 'HEAD'
+    if (this.#primary === undefined) return false
+    // The fields of a 200 to HEAD may become those of the stored response.
+    return this.request.method !== 'HEAD' || this.#held !== undefined
   }
 
   /** Whether an answer of the handler's can be replaced by a stored one. */
@@ -369,6 +371,8 @@ export class Exchange {
   /** RFC 9111 section 4.3.5: a 200 to HEAD freshens the stored response it describes, and ends one it does not. */
   #compareHead(response: ResponseHead, now: number): void {
     if (response.status !== 200 || this.#held === undefined) return
+    // What was made for one person says nothing of what is stored for everybody.
+    if (this.reads !== undefined && this.reads.credentials.size > 0) return
     const { entry, body } = this.#held
     if (entry.status !== 200 || entry.range !== undefined) return
     if (!describesSame(entry.lines, response.lines)) return this.#remove()
@@ -487,7 +491,7 @@ function withLength(lines: readonly string[], length: number): readonly string[]
 }
 
 /** Whether the answer to a POST may serve later GETs: it says it is what stands at the target (RFC 9110 section 9.3.3). */
-export function isAnswerToGet(request: RequestHead, response: ResponseHead): boolean {
+function isAnswerToGet(request: RequestHead, response: ResponseHead): boolean {
   if (request.method !== 'POST' || response.status !== 200) return false
   const location = firstLine(fieldsOf(response.lines)['content-location'])
   return sameOriginTarget(request, location) === request.target

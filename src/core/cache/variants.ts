@@ -15,7 +15,7 @@ export interface VariantIndex {
 }
 
 /** At most this many variants of one resource are kept; beyond it the oldest goes. */
-export const MAX_VARIANTS = 64
+const MAX_VARIANTS = 64
 
 /** The index with `variant` as its newest, and the variants that had to go. */
 export function withVariant(

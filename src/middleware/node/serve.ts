@@ -34,7 +34,7 @@ export interface Outlet<P extends Passage> {
 }
 
 /** Answers and records on the response itself. */
-export const responseOutlet: Outlet<Passage> = {
+const responseOutlet: Outlet<Passage> = {
   answer({ response }, reply) {
     sendReply(response, reply)
   },

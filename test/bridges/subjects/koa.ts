@@ -36,7 +36,7 @@ function application(release: KoaRelease, isFirst: boolean, setting: Setting): A
 }
 
 /** Gives a handler's answer as Koa's middleware does. */
-export function put(ctx: Context, { status = 200, headers = {}, body, stream, rule }: Answer): void {
+function put(ctx: Context, { status = 200, headers = {}, body, stream, rule }: Answer): void {
   if (rule !== undefined) setCachePolicy(ctx, rule)
   ctx.status = status
   ctx.set('Content-Type', 'text/plain')

@@ -5,7 +5,7 @@ import type { ResponseDirectives } from './directives.ts'
 import { MAX_HEURISTIC_LIFETIME, type Profile } from './profile.ts'
 
 /** Where a freshness lifetime comes from. */
-export type FreshnessSource = 's-maxage' | 'max-age' | 'expires' | 'rule' | 'heuristic' | 'none'
+type FreshnessSource = 's-maxage' | 'max-age' | 'expires' | 'rule' | 'heuristic' | 'none'
 
 export interface Lifetime {
   /** ms */
