@@ -3,6 +3,8 @@
  * to somebody else.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { keyvStore, memoryStore } from 'breakwater'
+import Keyv from 'keyv'
 import { describe, expect, test } from 'vitest'
 import {
   type Asking,
@@ -262,6 +264,41 @@ describe.each(servers)('$name', (bridge) => {
     await expectClean({ bridge, handler, attack })
   })
 })
+
+describe.each(servers)('$name: the store', (bridge) => {
+  test('a flood of keys leaves the others right, and memory bounded', async () => {
+    const handler: Handler = ({ url }) => ({ headers: fresh, body: `at ${url} `.repeat(100) })
+    const store = memoryStore({ maxBytes: 256 * 1024 })
+    const subject = await startSubject(bridge, { store }, handler)
+    for (let i = 0; i < 600; i++) await subject.request(`/?${EVIL}=${i}`)
+    expect(store.size).toBeLessThanOrEqual(256 * 1024)
+    expect((await subject.request('/')).body).toBe('at / '.repeat(100))
+    expect((await subject.request('/')).body).toBe('at / '.repeat(100))
+  })
+
+  test.each<[string, (text: string) => string]>([
+    ['truncated', (text) => text.slice(0, text.length / 2)],
+    ['emptied', () => ''],
+    ['of somebody else', () => JSON.stringify({ value: EVIL })],
+    ['with a flipped bit', (text) => flipped(text, 0.9)],
+    ['with a flipped bit in its head', (text) => flipped(text, 0.3)],
+  ])('what is stored comes back %s: a miss', async (_how, tamper) => {
+    const kept = new Map<string, string>()
+    const handler: Handler = () => ({ headers: fresh, body: 'the body '.repeat(50) })
+    const subject = await startSubject(bridge, { store: keyvStore(new Keyv({ store: kept })) }, handler)
+    const cold = await subject.request('/')
+    await expect.poll(() => kept.size).toBeGreaterThan(0)
+    for (const [key, text] of kept) kept.set(key, tamper(String(text)))
+    const got = await subject.request('/')
+    expect(seen(got)).toEqual(seen(cold))
+    expect(subject.asked).toHaveLength(2)
+  })
+})
+
+function flipped(text: string, where: number): string {
+  const at = Math.floor(text.length * where)
+  return text.slice(0, at) + (text[at] === 'A' ? 'B' : 'A') + text.slice(at + 1)
+}
 
 /** Whoever comes with a cookie or a password gets a page with the name in it. */
 const personal =
