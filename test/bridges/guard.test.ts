@@ -53,6 +53,19 @@ describe.each(servers)('$name: what the handler reads', (bridge) => {
     expect(subject.asked).toHaveLength(2)
   })
 
+  test('for a HEAD does not get into what is stored for everybody', async () => {
+    const handler: Handler = ({ method, headers }) =>
+      method === 'HEAD'
+        ? { headers: { ...fresh, ETag: '"a"', 'X-User': String(headers.cookie) } }
+        : { headers: { ...fresh, ETag: '"a"' }, body: 'for everybody' }
+    const subject = await startSubject(bridge, {}, handler)
+    await subject.request('/')
+    await subject.request('/', { method: 'HEAD', headers: { cookie: 'user=ann', 'cache-control': 'no-cache' } })
+    const hit = await subject.request('/')
+    expect(isHit(hit)).toBe(true)
+    expect(hit.headers).not.toHaveProperty('x-user')
+  })
+
   test('and what it does not read selects nothing', async () => {
     const subject = await startSubject(
       bridge,

@@ -23,6 +23,7 @@ describe('a read log notes', () => {
     ['nothing for Host', (fields) => fields.host, []],
     ['nothing for conditions', (fields) => [fields['if-none-match'], fields.range, fields['cache-control']], []],
     ['nothing for tracing ids', (fields) => fields.traceparent, []],
+    ['the type of a content that is not there', (fields) => fields['content-type'], ['content-type']],
   ])('%s', (_, read, names) => {
     const reads = log(read, { 'x-a': '1' })
     expect([...reads.names]).toEqual(names)

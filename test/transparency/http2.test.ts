@@ -111,6 +111,21 @@ describe('on HTTP/2', () => {
     expect(handler).toHaveBeenCalledTimes(1)
   })
 
+  test('a Host field beside :authority does not choose the key', async () => {
+    const handler = vi.fn((request, response) => response.end(`for ${request.authority}`))
+    const running = await serve('http2', handler, mounted({ ttl: 60_000 }))
+    const session = connect(running.url)
+    const of = async (fields: Record<string, string>): Promise<string> => {
+      let body = ''
+      for await (const chunk of session.request({ ':path': '/', ...fields }).setEncoding('utf8')) body += chunk
+      return body
+    }
+    await of({ ':authority': 'evil.test', host: 'shop.test' })
+    expect(await of({ ':authority': 'shop.test' })).toBe('for shop.test')
+    session.close()
+    await running.close()
+  })
+
   test('what was destroyed, or left by its client, before its end is not stored', async () => {
     const mount = mounted({ ttl: 60_000 })
     const handler = vi.fn((_request, response) => {

@@ -19,8 +19,6 @@ const NEVER_COUNTED = new Set<string>([
   'cache-control',
   'pragma',
   'content-length',
-  'content-type',
-  'content-encoding',
   'transfer-encoding',
   'connection',
   'keep-alive',
@@ -64,6 +62,7 @@ export class ReadLog {
   readonly #names = new Set<string>()
   readonly #credentials = new Set<string>()
   #enumeration: Enumeration | undefined
+  #cookieReads = 0
   #suspended = 0
   #closed = false
 
@@ -128,9 +127,17 @@ export class ReadLog {
     if (!this.#closed && this.#suspended === 0) this.clientAddress = true
   }
 
-  /** Forgets that a credential was read: it has been taken apart, and its parts are watched instead. */
+  /** Forgets that a property was read: what is there now is another value. */
   forgive(name: string): void {
     this.#credentials.delete(name)
+  }
+
+  /**
+   * Forgets that Cookie was read: it has been taken apart, and its parts are watched instead. A second reading was
+   * somebody else's, and what became of it is not known.
+   */
+  forgiveCookie(): void {
+    if (this.#cookieReads === 1) this.#credentials.delete('cookie')
   }
 
   /** Proxy trap. */
@@ -187,6 +194,7 @@ export class ReadLog {
       return
     }
     if (CREDENTIALS.has(name) && fields[name] !== undefined) {
+      if (name === 'cookie') this.#cookieReads++
       this.readProperty(name)
       return
     }

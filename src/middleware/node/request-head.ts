@@ -17,9 +17,9 @@ export function schemeOf(request: IncomingMessage): string {
   return (request.socket as TLSSocket | null)?.encrypted === true ? 'https' : 'http'
 }
 
-/** The Host field, or HTTP/2's `:authority`; empty if there is neither. */
+/** HTTP/2's `:authority`, which a Host field beside it cannot change (RFC 9113 section 8.3.1), or the Host field. */
 export function hostOf({ headers }: IncomingMessage): string {
-  return (headers.host ?? firstLine(headers[':authority']) ?? '').toLowerCase()
+  return (firstLine(headers[':authority']) ?? headers.host ?? '').toLowerCase()
 }
 
 /** The head of a server request. `target` is the URL as received, before any router has cut it. */

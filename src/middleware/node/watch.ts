@@ -54,10 +54,10 @@ export function watchPersonal(holder: object, names: readonly string[], reads: R
 
 /**
  * A cookie parser within the cache reads the Cookie field whatever the handler wants. Once it sets `cookies`, the
- * field counts as unread, if the parser was the only one to read it, and `cookies` is watched instead.
+ * field counts as unread, if the parser was the only one to read it, and what it sets is watched instead.
  */
-function watchParser(request: object & { cookies?: unknown }, reads: ReadLog): void {
-  if (!('cookies' in request)) watch(request, 'cookies', reads, PARSED_COOKIES)
+function watchParser(request: object, reads: ReadLog): void {
+  for (const { name, accessor } of PARSED) if (!(name in request)) watch(request, name, reads, accessor)
 }
 
 function watch(
@@ -107,19 +107,27 @@ function watchedGetter(name: string, get: () => unknown): () => unknown {
   return watched
 }
 
-const PARSED_COOKIES: PropertyDescriptor = {
-  configurable: true,
-  enumerable: true,
-  get(this: Watchable) {
-    const value = this[WATCHED]?.values.cookies
-    if (value !== undefined) this[WATCHED]?.reads.readProperty('cookies')
-    return value
-  },
-  set(this: Watchable, next: unknown) {
-    const watched = this[WATCHED]
-    if (watched === undefined) return
-    watched.values.cookies = next
-    watched.reads.forgive('cookies')
-    watched.reads.forgive('cookie')
-  },
+/** What a cookie parser sets. It reads its own work while it is at it, which is over once it sets it anew. */
+const PARSED: readonly { readonly name: string; readonly accessor: PropertyDescriptor }[] = [
+  'cookies',
+  'signedCookies',
+].map((name) => ({ name, accessor: parsedValue(name) }))
+
+function parsedValue(name: string): PropertyDescriptor {
+  return {
+    configurable: true,
+    enumerable: true,
+    get(this: Watchable) {
+      const value = this[WATCHED]?.values[name]
+      if (value !== undefined) this[WATCHED]?.reads.readProperty(name)
+      return value
+    },
+    set(this: Watchable, next: unknown) {
+      const watched = this[WATCHED]
+      if (watched === undefined) return
+      watched.values[name] = next
+      watched.reads.forgive(name)
+      if (name === 'cookies') watched.reads.forgiveCookie()
+    },
+  }
 }
