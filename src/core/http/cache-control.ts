@@ -156,8 +156,14 @@ export function qualified(argument: string): true | readonly string[] {
   return names === undefined || names.length === 0 ? true : names
 }
 
+/** More field names than this are read as the unqualified form, which covers them all. */
+const MOST_NAMES = 64
+
 /** Both restrictions together; the unqualified form covers every qualified one. */
 export function united(known: boolean | readonly string[], next: true | readonly string[]): true | readonly string[] {
   if (known === true || next === true) return true
-  return known === false ? next : [...new Set([...known, ...next])]
+  if (known === false) return next
+  // Joining them costs by the square of their number, and that is the sender's to choose.
+  const names = [...new Set([...known, ...next])]
+  return names.length > MOST_NAMES ? true : names
 }
