@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { BanLog } from '../../src/core/cache/bans.ts'
+import type { Exchange } from '../../src/core/cache/exchange.ts'
 import { Mount } from '../../src/core/cache/mount.ts'
 import { mountSettings } from '../../src/core/cache/options.ts'
 import { type PurgeRequest, purgeBan } from '../../src/core/cache/purge.ts'
@@ -175,6 +176,25 @@ describe('a purge', () => {
     [{ all: true }, urls],
   ])('of %o removes what it names', (request, gone) => {
     expect(left(urls, ({ responses }) => responses.purge(request))).toEqual(urls.filter((url) => !gone.includes(url)))
+  })
+
+  test.each(["/?q='x'", '/a/../b', '/{id}', '//a', '/%7ea', '/?a|b'])('finds %s as it was asked for', (target) => {
+    const { mount, responses } = engine()
+    // The engine's own URLs are parsed ones; a server's are not.
+    const request = { method: 'GET', scheme: 'http', authority: 'shop.test:80', target, fields: {}, hasBody: false }
+    const decision = mount.lookup(request, undefined) as { readonly exchange: Exchange }
+    decision.exchange.head({ status: 200, lines: ['Cache-Control', 'max-age=60', 'Content-Length', '0'] })
+    decision.exchange.finish()
+    expect(mount.lookup(request, undefined)).toMatchObject({ kind: 'hit' })
+    void responses.purge({ url: `http://Shop.test:80${target}` })
+    expect(mount.lookup(request, undefined)).toMatchObject({ kind: 'miss' })
+  })
+
+  test('finds what a client that follows the URL standard made of the same URL', () => {
+    const { mount, responses } = engine()
+    exchange(mount, { url: '/?q=%27x%27' }, ok)
+    void responses.purge({ url: "http://example.test:80/b/../?q='x'" })
+    expect(fate(mount, { url: '/?q=%27x%27' })).toBe('miss')
   })
 
   test.each<[PurgeRequest]>([[{ url: '/' }], [{ prefix: '/' }], [{ group: 'g' }], [{ all: true }]])(

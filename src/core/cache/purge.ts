@@ -14,8 +14,16 @@ export interface PurgeRequest {
   readonly soft?: boolean
 }
 
-/** A purge, checked: the ban it amounts to. @throws TypeError with the value quoted. */
-export function purgeBan(request: PurgeRequest): { readonly ban: Ban; readonly soft: boolean } {
+/** A purge, checked. */
+export interface Purge {
+  readonly ban: Ban
+  /** The same URL or prefix as a client that follows the URL standard spells it, where that is another spelling. */
+  readonly respelt: Ban | undefined
+  readonly soft: boolean
+}
+
+/** A purge, checked: the bans it amounts to. @throws TypeError with the value quoted. */
+export function purgeBan(request: PurgeRequest): Purge {
   knownOptions('purge', request, ['url', 'prefix', 'group', 'all', 'soft'])
   const named = (['url', 'prefix', 'group', 'all'] as const).filter((name) => request?.[name] !== undefined)
   if (named.length !== 1) {
@@ -25,30 +33,49 @@ export function purgeBan(request: PurgeRequest): { readonly ban: Ban; readonly s
   if (typeof soft !== 'boolean') throw new TypeError(`purge: soft must be true or false, not ${quote(soft)}`)
   const { url, prefix, group } = request
   if (url !== undefined) {
-    const { authority, target } = place('url', url)
-    return { soft, ban: { kind: 'target', authority, target } }
+    const { said, respelt } = place('url', url)
+    return { soft, ban: { kind: 'target', ...said }, respelt: respelt && { kind: 'target', ...respelt } }
   }
   if (prefix !== undefined) {
-    const { authority, target } = place('prefix', prefix)
-    return { soft, ban: { kind: 'prefix', authority, prefix: target } }
+    const { said, respelt } = place('prefix', prefix)
+    return { soft, ban: prefixBan(said), respelt: respelt && prefixBan(respelt) }
   }
   if (group !== undefined) {
     if (typeof group !== 'string' || group === '') {
       throw new TypeError(`purge: group must be a non-empty string, not ${quote(group)}`)
     }
-    return { soft, ban: { kind: 'group', authority: undefined, group } }
+    return { soft, ban: { kind: 'group', authority: undefined, group }, respelt: undefined }
   }
   if (request.all !== true) throw new TypeError(`purge: all must be true, not ${quote(request.all)}`)
-  return { soft, ban: { kind: 'all' } }
+  return { soft, ban: { kind: 'all' }, respelt: undefined }
 }
 
-function place(option: string, value: unknown): { authority: string | undefined; target: string } {
+interface Place {
+  readonly authority: string | undefined
+  readonly target: string
+}
+
+function prefixBan({ authority, target }: Place): Ban {
+  return { kind: 'prefix', authority, prefix: target }
+}
+
+const ABSOLUTE = /^https?:\/\/([^/?#\\]*)([^#]*)/i
+
+/** Keys hold URLs as they were received: `/a/../b`, `/?q='x'` and a scheme's own port are not normalised in them. */
+function place(option: string, value: unknown): { said: Place; respelt: Place | undefined } {
   if (typeof value === 'string' && value.startsWith('/') && !value.startsWith('//')) {
-    return { authority: undefined, target: value }
+    return { said: { authority: undefined, target: value }, respelt: undefined }
   }
-  if (typeof value === 'string' && /^https?:\/\//i.test(value) && URL.canParse(value)) {
-    const url = new URL(value)
-    return { authority: url.host, target: url.pathname + url.search }
+  const parts = typeof value === 'string' && URL.canParse(value) ? ABSOLUTE.exec(value) : null
+  if (parts !== null) {
+    const [url, authority = '', rest = ''] = parts
+    const said = { authority: authority.toLowerCase(), target: rest.startsWith('/') ? rest : `/${rest}` }
+    const { host, pathname, search } = new URL(url)
+    const target = pathname + search
+    return {
+      said,
+      respelt: host === said.authority && target === said.target ? undefined : { authority: host, target },
+    }
   }
   throw new TypeError(`purge: ${option} must be an http(s) URL or a path that begins with one "/", not ${quote(value)}`)
 }

@@ -108,14 +108,17 @@ export class ResponseCache {
    *   URL or everything.
    */
   async purge(request: PurgeRequest): Promise<void> {
-    const { ban, soft } = purgeBan(request)
+    const { ban, respelt, soft } = purgeBan(request)
     if (ban.kind === 'all' && !soft) this.inFlight.invalidateAll()
     if (this.store.near) {
       this.bans.add(ban, soft, this.clock.now())
+      if (respelt !== undefined) this.bans.add(respelt, soft, this.clock.now())
       this.inFlight.closeAll()
     } else if (ban.kind === 'all' && !soft) await this.store.clear()
-    else if (ban.kind === 'target' && ban.authority !== undefined) await this.#purgeFar(ban.authority, ban.target, soft)
-    else {
+    else if (ban.kind === 'target' && ban.authority !== undefined) {
+      await this.#purgeFar(ban.authority, ban.target, soft)
+      if (respelt?.kind === 'target') await this.#purgeFar(respelt.authority as string, respelt.target, soft)
+    } else {
       throw new TypeError(
         `The store ${this.store.name} can purge one absolute URL or all, not ${quote(request)}; ` +
           'groups, prefixes, paths on every authority and soft purges of all need a store in this process',
