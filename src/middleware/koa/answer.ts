@@ -8,18 +8,18 @@ import { UNSET } from './notes.ts'
 
 /** Answers from the cache as a handler would: by status, fields and body. Fields already there stay and win. */
 export function answerContext(ctx: Context, reply: Reply): void {
-  const { res } = ctx
+  const { res, response } = ctx
   ;(res as MarkedResponse)[BODY_IDENTITY] = reply.bodyIdentity
   // A handler's body that this answer replaces; setting null changes the status, so it comes first.
-  if (ctx.body !== undefined && ctx.body !== null) ctx.body = null
-  ctx.status = reply.status
-  if (reply.statusText !== '' && ctx.req.httpVersionMajor < 2) ctx.message = reply.statusText
+  if (response.body !== undefined && response.body !== null) response.body = null
+  response.status = reply.status
+  if (reply.statusText !== '' && ctx.req.httpVersionMajor < 2) response.message = reply.statusText
   setLines(res, reply.lines)
   const body = bodyOf(ctx, reply)
   if (body === undefined) return
   const typed = res.hasHeader('Content-Type')
-  ctx.body = body
-  if (ctx.status !== reply.status) ctx.status = reply.status
+  response.body = body
+  if (res.statusCode !== reply.status) response.status = reply.status
   if (!typed) res.removeHeader('Content-Type')
 }
 
