@@ -124,6 +124,16 @@ describe.each(servers)('$name: what the handler reads', (bridge) => {
     expect(got.headers['x-request-id']).toBe('abcdefgh-2')
   })
 
+  test('and so does one that has it in its content', async () => {
+    const subject = await startSubject(
+      bridge,
+      {},
+      reading((headers) => headers['x-request-id']),
+    )
+    await subject.request('/', with_({ 'x-request-id': '<b>abcdefgh' }))
+    expect(await subject.request('/')).toMatchObject({ body: 'read undefined' })
+  })
+
   test('all fields at once, to log them: shared and marked, and refused by strict', async () => {
     const handler = reading((headers) => Object.keys({ ...headers }).length > 0)
     const subject = await startSubject(bridge, {}, handler)

@@ -43,6 +43,15 @@ describe('an unsafe method invalidates (RFC 9111 section 4.4)', () => {
     expect(by(method)).toEqual(without('/a'))
   })
 
+  test('its target in absolute form', () => {
+    const gone = left(urls, ({ mount }) => {
+      const request = { method: 'PUT', scheme: 'http', authority: 'example.test', fields: {}, hasBody: false }
+      const decision = mount.lookup({ ...request, target: 'http://example.test/a' }, undefined)
+      ;(decision as { readonly exchange: Exchange }).exchange.head({ status: 204, lines: [] })
+    })
+    expect(gone).toEqual(without('/a'))
+  })
+
   test.each(['OPTIONS', 'TRACE', 'QUERY', 'SEARCH', 'PROPFIND'])('but a safe one nothing: %s', (method) => {
     expect(by(method)).toEqual(urls)
   })

@@ -159,7 +159,7 @@ export class Exchange {
     const recording = this.#recording as Recording
     if (!recording.complete()) return
     const entry = this.#finalEntry(recording.body)
-    if (entry === undefined) this.#refuse('credentials-read')
+    if (typeof entry === 'string') this.#refuse(entry)
     else this.#keep(entry, recording.body)
   }
 
@@ -420,10 +420,12 @@ export class Exchange {
     if (this.#leads && entry.range === undefined) this.#flight?.announce(this.#answer(this.#entry), recording)
   }
 
-  #finalEntry(body: Buffer): Entry | undefined {
+  #finalEntry(body: Buffer): Entry | RefusalReason {
     const entry = this.#entry as Entry
     const { shared } = this.#mount.settings.profile
-    if (shared && this.reads !== undefined && this.reads.credentials.size > 0) return undefined
+    if (shared && this.reads !== undefined && this.reads.credentials.size > 0) return 'credentials-read'
+    // Who is never watched, a private cache or one without a guard, may keep its own ids.
+    if (this.reads !== undefined && echoesTrace(this.request.fields, body)) return 'echoes-trace'
     const vary = this.#selecting(entry.vary)
     const measured = entry.status !== 204 && this.#recording?.length === undefined
     const lines = measured ? withLength(entry.lines, body.length) : entry.lines

@@ -23,8 +23,11 @@ export interface Invalidation {
 export function invalidation(request: RequestHead, status: number, fields: Fields): Invalidation | undefined {
   if (!isUnsafe(request.method) || status < 200 || status >= 400) return undefined
   const targets = new Set([request.target])
-  for (const name of ['location', 'content-location']) {
-    const target = sameOriginTarget(request, firstLine(fields[name]))
+  // A target in absolute form (RFC 9112 section 3.2.2) has a key of its own, and names what stands under another.
+  const references = [request.target.startsWith('/') ? undefined : request.target]
+  for (const name of ['location', 'content-location']) references.push(firstLine(fields[name]))
+  for (const reference of references) {
+    const target = sameOriginTarget(request, reference)
     if (target !== undefined) targets.add(target)
   }
   return { targets: [...targets], groups: parseGroups(fields['cache-group-invalidation']) }

@@ -151,11 +151,14 @@ function lifetimeOf(
   return { lifetime: 0, source: 'none' }
 }
 
-/** Whether an answer repeats one of the request's tracing ids, and so belongs to that request alone. */
-export function echoesTrace(request: Fields, lines: readonly string[]): boolean {
+/**
+ * Whether the fields or the content of an answer repeat one of the request's tracing ids: then it belongs to that
+ * request alone.
+ */
+export function echoesTrace(request: Fields, answer: readonly string[] | Buffer): boolean {
   for (const name of TRACING) {
     const value = combined(request[name])
-    if (value !== undefined && value.length >= 8 && lines.includes(value)) return true
+    if (value !== undefined && value.length >= 8 && answer.includes(value)) return true
   }
   return false
 }
