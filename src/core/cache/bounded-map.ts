@@ -1,6 +1,6 @@
 /**
- * A map that forgets old entries before it would grow beyond `limit`: between half of it and all of it are kept, the
- * newest. Two maps in turn, because a Map's first key is found ever more slowly the more keys before it were deleted.
+ * A map that forgets old entries before it would grow beyond `limit`: at least the newest half of it is kept. Two maps
+ * in turn, because a Map's first key is found ever more slowly the more keys before it were deleted.
  */
 export class BoundedMap<K, V> {
   readonly #half: number
@@ -9,10 +9,6 @@ export class BoundedMap<K, V> {
 
   constructor(limit: number) {
     this.#half = Math.ceil(limit / 2)
-  }
-
-  get size(): number {
-    return this.#newer.size + this.#older.size
   }
 
   get(key: K): V | undefined {
@@ -29,7 +25,6 @@ export class BoundedMap<K, V> {
       this.#newer = new Map()
     }
     this.#newer.set(key, value)
-    this.#older.delete(key)
   }
 
   delete(key: K): boolean {

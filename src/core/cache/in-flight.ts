@@ -81,6 +81,7 @@ export class Flight {
   #end(tell: (follower: Follower) => void): void {
     this.progress = { type: 'asking' }
     this.led = false
+    if (this.followers.size === 0) return
     const followers = [...this.followers]
     this.followers.clear()
     for (const follower of followers) tell(follower)

@@ -47,18 +47,24 @@ export function fieldsBefore(response: ServerResponse): FieldsBefore {
  */
 export function headLines(response: ServerResponse, { fields }: HeadArguments, before: FieldsBefore): string[] {
   const lines: string[] = []
-  const given = new Set<string>()
-  for (let i = 0; fields !== undefined && i + 1 < fields.length; i += 2) given.add(String(fields[i]).toLowerCase())
+  const given = fields && lowerNames(fields)
   for (const name of rawNames(response)) {
     const lower = name.toLowerCase()
-    const value = response.getHeader(name)
-    if (value === undefined || given.has(lower) || isUnchanged(value, before?.[lower])) continue
+    const value = response.getHeader(lower)
+    if (value === undefined || given?.has(lower) || isUnchanged(value, before?.[lower])) continue
     addLines(lines, name, value)
   }
-  for (let i = 0; fields !== undefined && i + 1 < fields.length; i += 2) {
+  if (fields === undefined) return lines
+  for (let i = 0; i + 1 < fields.length; i += 2) {
     addLines(lines, String(fields[i]), fields[i + 1] as OutgoingHttpHeader)
   }
   return lines
+}
+
+function lowerNames(fields: readonly OutgoingHttpHeader[]): ReadonlySet<string> {
+  const names = new Set<string>()
+  for (let i = 0; i + 1 < fields.length; i += 2) names.add(String(fields[i]).toLowerCase())
+  return names
 }
 
 /** HTTP/2's compatibility API keeps lower-case names only. */

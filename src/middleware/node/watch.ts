@@ -41,6 +41,7 @@ interface Watchable {
 
 /** Watches those of the properties that are there already: what comes later comes from the handler's own side. */
 export function watchPersonal(holder: object, names: readonly string[], reads: ReadLog): void {
+  if (!hasPersonal(holder)) return
   for (const name of names) {
     if (!(name in holder)) continue
     const found = propertyOf(holder, name)
@@ -50,6 +51,11 @@ export function watchPersonal(holder: object, names: readonly string[], reads: R
       watch(holder, name, reads, { ...watchedValue(name), enumerable: found.enumerable ?? true }, found.value)
     }
   }
+}
+
+/** Mostly there is none of them. Written out, because V8 looks constant names up many times faster. */
+function hasPersonal(holder: object): boolean {
+  return 'user' in holder || 'session' in holder || 'auth' in holder || 'cookies' in holder || 'signedCookies' in holder
 }
 
 /**
