@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type KeyParts, primaryKey, variantKey } from '../../src/core/cache/key.ts'
+import { type KeyParts, primaryKey, remembered, variantKey } from '../../src/core/cache/key.ts'
 import { normaliseSelecting } from '../../src/core/http/vary.ts'
 import { holds } from '../http/holds.ts'
 import { engine, exchange, fate, requestHead } from '../support/engine.ts'
@@ -124,5 +124,14 @@ describe('a variant key', () => {
         expect(variantKey(primaryKey(one), list, of)).not.toBe(primaryKey(other))
       }),
     )
+  })
+})
+
+describe('a key that is remembered beside the store', () => {
+  test('is short, and still its own', () => {
+    const long = ['a', 'b'].map((end) => remembered(`ins0:4:http${'x'.repeat(3000)}${end}`))
+    expect(long.every((key) => key.length <= 256)).toBe(true)
+    expect(new Set(long).size).toBe(2)
+    expect(remembered('ins0:4:http1:a1:/')).toBe('ins0:4:http1:a1:/')
   })
 })

@@ -30,6 +30,13 @@ export function primaryKey({ direction, shared, partition, scheme, authority, ta
   return `${direction}${shared ? 's' : 'p'}${part(partition)}${part(scheme)}${part(authority)}${part(target)}`
 }
 
+/** A key as it is remembered beside the store, where nobody counts bytes: a long one as its digest. */
+export function remembered(key: string): string {
+  return key.length <= LONGEST_REMEMBERED ? key : digest(key)
+}
+
+const LONGEST_REMEMBERED = 256
+
 /** Fields whose values are never kept, only their digests. */
 const SECRET = new Set(['cookie', 'authorization'])
 

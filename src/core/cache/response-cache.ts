@@ -9,7 +9,7 @@ import { type BanLog, bansOf } from './bans.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { InFlight } from './in-flight.ts'
 import { type Inspection, inspectMount } from './inspect.ts'
-import { primaryKey } from './key.ts'
+import { primaryKey, remembered } from './key.ts'
 import type { Mount } from './mount.ts'
 import type { RefusalReason } from './policy/storable.ts'
 import { type PurgeRequest, purgeBan } from './purge.ts'
@@ -181,43 +181,43 @@ export class ResponseCache {
 
   /** @internal */
   isUnshared(primary: string): boolean {
-    const until = this.#unshared.get(primary)
+    const until = this.#unshared.get(remembered(primary))
     if (until === undefined) return false
     if (until > this.clock.now()) return true
-    this.#unshared.delete(primary)
+    this.#unshared.delete(remembered(primary))
     return false
   }
 
   /** @internal */
   rememberUnshared(primary: string): void {
-    this.#unshared.set(primary, this.clock.now() + UNSHARED_TIME)
-    this.#shared.delete(primary)
+    this.#unshared.set(remembered(primary), this.clock.now() + UNSHARED_TIME)
+    this.#shared.delete(remembered(primary))
   }
 
   /** @internal */
   isKnownShared(primary: string): boolean {
-    return this.#shared.has(primary)
+    return this.#shared.has(remembered(primary))
   }
 
   /** @internal */
   rememberShared(primary: string): void {
-    this.#shared.set(primary, true)
-    this.#unshared.delete(primary)
+    this.#shared.set(remembered(primary), true)
+    this.#unshared.delete(remembered(primary))
   }
 
   /** @internal */
   rememberRefusal(primary: string, reason: RefusalReason): void {
-    this.#refusals.set(primary, reason)
+    this.#refusals.set(remembered(primary), reason)
   }
 
   /** @internal */
   forgetRefusal(primary: string): void {
-    this.#refusals.delete(primary)
+    this.#refusals.delete(remembered(primary))
   }
 
   /** @internal */
   lastRefusal(primary: string): RefusalReason | undefined {
-    return this.#refusals.get(primary)
+    return this.#refusals.get(remembered(primary))
   }
 
   async #purgeFar(authority: string, target: string, soft: boolean): Promise<void> {
