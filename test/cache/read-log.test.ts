@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ReadLog } from '../../src/core/cache/read-log.ts'
+import { type ReadKind, ReadLog } from '../../src/core/cache/read-log.ts'
 
 type Read = (fields: Record<string, string | undefined>) => unknown
 
@@ -156,14 +156,15 @@ describe('a read log notes', () => {
   })
 
   test('each name once to its listener', () => {
-    const told: [string, boolean][] = []
+    const told: [string, ReadKind][] = []
     const reads = new ReadLog()
-    reads.onRead = (name, credential) => told.push([name, credential])
+    reads.onRead = (name, kind) => told.push([name, kind])
     const fields = reads.watch({ cookie: 'a=b' } as Record<string, string>)
-    for (let i = 0; i < 2; i++) void [fields['x-a'], fields.cookie]
+    for (let i = 0; i < 2; i++) void [fields['x-a'], fields.cookie, reads.readAbsence('user')]
     expect(told).toEqual([
-      ['x-a', false],
-      ['cookie', true],
+      ['x-a', 'field'],
+      ['cookie', 'credential'],
+      ['user', 'absence'],
     ])
   })
 

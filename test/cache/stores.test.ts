@@ -263,6 +263,14 @@ describe('an entry', () => {
     expect(reviveEntry(data)).toBeUndefined()
   })
 
+  test('that knows of no absences has none', () => {
+    const data = JSON.parse(JSON.stringify(stored({ headers: fresh })))
+    delete data.absences
+    expect(reviveEntry(data)?.absences).toEqual([])
+    expect(reviveEntry({ ...data, absences: ['user'] })?.absences).toEqual(['user'])
+    for (const absences of ['user', [1], null]) expect(reviveEntry({ ...data, absences })).toBeUndefined()
+  })
+
   test('with an odd number of lines is none', () => {
     const data = JSON.parse(JSON.stringify(stored({ headers: fresh })))
     expect(reviveEntry({ ...data, lines: ['a'] })).toBeUndefined()

@@ -41,6 +41,8 @@ export interface EntryData {
   readonly bansPassed: number
   /** The handler enumerated the request's fields, so what it read is not known. */
   readonly headersCopied: boolean
+  /** Personal properties of the request that the handler read while they were unset. */
+  readonly absences: readonly string[]
   /** The bridge's own remark on how the answer was given. */
   readonly note: string | undefined
 }
@@ -69,6 +71,7 @@ export class Entry implements EntryData {
   readonly range: StoredRange | undefined
   bansPassed: number
   readonly headersCopied: boolean
+  readonly absences: readonly string[]
   readonly note: string | undefined
   /** Worked out on first use, never stored. */
   #validators: EntryValidators | undefined
@@ -97,6 +100,7 @@ export class Entry implements EntryData {
     this.range = data.range
     this.bansPassed = data.bansPassed
     this.headersCopied = data.headersCopied
+    this.absences = data.absences
     this.note = data.note
   }
 
@@ -224,6 +228,7 @@ export interface Described {
   readonly range: StoredRange | undefined
   readonly bansPassed: number
   readonly headersCopied: boolean
+  readonly absences: readonly string[]
   readonly note: string | undefined
   /** Fields that tell the answer's age, where they are not those of `lines`: a 304's own. */
   readonly ageFields?: Fields
@@ -264,6 +269,7 @@ export function describeEntry(described: Described, profile: Profile): Entry {
     range: described.range,
     bansPassed: described.bansPassed,
     headersCopied: described.headersCopied,
+    absences: described.absences,
     note: described.note,
   })
 }
@@ -305,8 +311,10 @@ export function reviveEntry(meta: object): Entry | undefined {
     isStrings(data.lines) &&
     data.lines.length % 2 === 0 &&
     isStrings(data.vary) &&
-    isStrings(data.groups)
-  return whole ? new Entry(data as EntryData) : undefined
+    isStrings(data.groups) &&
+    (data.absences === undefined || isStrings(data.absences))
+  // What was stored before absences were noted has none.
+  return whole ? new Entry({ ...(data as EntryData), absences: data.absences ?? [] }) : undefined
 }
 
 function isOptional(type: 'number' | 'string' | 'object', value: unknown): boolean {

@@ -14,7 +14,7 @@ import { failureOf, mayStandIn, type OriginFailure } from './policy/evaluate.ts'
 import { describesSame, freshenedLines } from './policy/freshen.ts'
 import { invalidation, isUnsafe, sameOriginTarget } from './policy/invalidation.ts'
 import { assess, echoesTrace, type RefusalReason, type Refused, type Storable } from './policy/storable.ts'
-import type { ReadLog } from './read-log.ts'
+import type { ReadKind, ReadLog } from './read-log.ts'
 import { Recording } from './recording.ts'
 import { type Reply, replyFrom, type StatusParts } from './reply.ts'
 import { type CacheRule, groupsOf, mergeRules } from './rule.ts'
@@ -49,6 +49,7 @@ export interface ExchangeParts {
 }
 
 const PROCESS = randomUUID()
+const NONE: readonly string[] = []
 let recorded = 0
 
 /** One request that goes forward to the handler or the origin, until its answer is recorded, replaced or dropped. */
@@ -281,6 +282,7 @@ export class Exchange {
         range,
         bansPassed: this.#bansAtStart,
         headersCopied: this.reads?.copied ?? false,
+        absences: this.#absences(freshened?.entry.absences),
         note: response.note,
         ...(freshened === undefined ? {} : { ageFields: freshened.ageFields }),
       },
@@ -298,6 +300,14 @@ export class Exchange {
     if (implied.length > 0) this.#mount.tellGuard(this.request, 'implied-vary', implied)
     const names = new Set([...vary, ...own, ...implied, ...before])
     return names.size === vary.length ? vary : [...names].sort()
+  }
+
+  /** What was read while it was unset, now or when the entry before was made. */
+  #absences(before: readonly string[] = NONE): readonly string[] {
+    const read = this.reads?.absences
+    if (read === undefined || read.size === 0) return before
+    const names = new Set([...before, ...read])
+    return names.size === before.length ? before : [...names]
   }
 
   #groupsOf(fields: Fields): readonly string[] {
@@ -402,21 +412,21 @@ export class Exchange {
   // Recording
 
   /**
-   * A field read after the head was judged. Those who wait compare it too; those who read along already have bytes
-   * that may not be theirs, so the recording ends for them.
+   * A field or an absence read after the head was judged. Those who wait compare it too; those who read along already
+   * have bytes that may not be theirs, so the recording ends for them.
    */
-  #lateRead(name: string, credential: boolean): void {
+  #lateRead(name: string, kind: ReadKind): void {
     if (this.#state !== 'recording') return
-    if (credential && this.#mount.settings.profile.shared) this.#recording?.fail('credentials-read')
-    else if (!this.#entry?.vary.includes(name)) this.#narrow()
+    if (kind === 'credential' && this.#mount.settings.profile.shared) this.#recording?.fail('credentials-read')
+    else if (kind === 'absence' || !this.#entry?.vary.includes(name)) this.#narrow()
   }
 
-  /** The answer turned out to differ by one more field. */
+  /** The answer turned out to differ by one thing more. */
   #narrow(): void {
     const recording = this.#recording as Recording
     if (recording.followed) return recording.fail('truncated')
     const entry = this.#entry as Entry
-    this.#entry = entry.with({ vary: this.#selecting(entry.vary) })
+    this.#entry = entry.with({ vary: this.#selecting(entry.vary), absences: this.#absences(entry.absences) })
     if (this.#leads && entry.range === undefined) this.#flight?.announce(this.#answer(this.#entry), recording)
   }
 
@@ -429,7 +439,9 @@ export class Exchange {
     const vary = this.#selecting(entry.vary)
     const measured = entry.status !== 204 && this.#recording?.length === undefined
     const lines = measured ? withLength(entry.lines, body.length) : entry.lines
-    return vary === entry.vary && lines === entry.lines ? entry : entry.with({ vary, lines })
+    const absences = this.#absences(entry.absences)
+    const isSame = vary === entry.vary && lines === entry.lines && absences === entry.absences
+    return isSame ? entry : entry.with({ vary, lines, absences })
   }
 
   #answer(entry: Entry): LeadersAnswer {

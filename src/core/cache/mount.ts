@@ -12,7 +12,7 @@ import { evaluate, mayStandIn, staleness } from './policy/evaluate.ts'
 import type { Invalidation } from './policy/invalidation.ts'
 import type { RefusalReason } from './policy/storable.ts'
 import type { Recording } from './recording.ts'
-import { forbiddenReply, type Reply, replyFollowing, replyFrom, type StatusParts } from './reply.ts'
+import { forbiddenReply, type Reply, replyFollowing, replyFrom, type StatusParts, suits } from './reply.ts'
 import type { ResponseCache } from './response-cache.ts'
 import { type Finding, type Held, isHeld } from './shelf.ts'
 
@@ -186,7 +186,7 @@ export class Mount {
     const { fields } = asked.request
     const isOut = this.settings.profile.direction === 'out'
     const carried = isOut ? withoutConditions(fields) : selected(fields, held.entry.vary)
-    const request: RequestHead = { ...asked.request, method: 'GET', fields: carried }
+    const request: RequestHead = { ...asked.request, method: 'GET', fields: carried, personal: undefined }
     return this.#exchange({ ...asked, request, control: undefined }, 'stale', held, true, true)
   }
 
@@ -515,7 +515,7 @@ class Waiting implements Follower {
       this.#mount.settings.profile,
       clock.now(),
     )
-    if (evaluation === 'fresh' && entry.range === undefined) return true
+    if (evaluation === 'fresh' && entry.range === undefined && suits(entry, request)) return true
     this.release()
     return false
   }

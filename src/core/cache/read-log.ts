@@ -46,6 +46,11 @@ const CLIENT_ADDRESS = new Set([
 
 const CREDENTIALS = new Set(['cookie', 'authorization', 'proxy-authorization'])
 
+/** What was read: a field by name, what belongs to one person, or the absence of that. */
+export type ReadKind = 'field' | 'credential' | 'absence'
+
+const NONE: ReadonlySet<string> = new Set()
+
 /**
  * Notes which request fields a handler reads. It is the handler of a Proxy around the fields: reads by name are noted,
  * a whole enumeration within one tick is noted as such.
@@ -55,12 +60,13 @@ export class ReadLog {
   clientAddress = false
   /** All fields were enumerated, so later reads of the copy cannot be seen. */
   copied = false
-  /** Called for each new name or credential, with the name. */
-  onRead: ((name: string, credential: boolean) => void) | undefined
+  /** Called for each name that is new to its kind. */
+  onRead: ((name: string, kind: ReadKind) => void) | undefined
   readonly #authority: string | undefined
   readonly #ignored: ReadonlySet<string> | undefined
   readonly #names = new Set<string>()
   readonly #credentials = new Set<string>()
+  #absences: Set<string> | undefined
   #enumeration: Enumeration | undefined
   #cookieReads = 0
   #suspended = 0
@@ -82,6 +88,11 @@ export class ReadLog {
   get credentials(): ReadonlySet<string> {
     this.#settle()
     return this.#credentials
+  }
+
+  /** Properties that belong to one person, read while there was nothing in them. */
+  get absences(): ReadonlySet<string> {
+    return this.#absences ?? NONE
   }
 
   /** The fields, watched. */
@@ -119,7 +130,15 @@ export class ReadLog {
   readProperty(name: string): void {
     if (this.#closed || this.#suspended > 0 || this.#ignored?.has(name) || this.#credentials.has(name)) return
     this.#credentials.add(name)
-    this.onRead?.(name, true)
+    this.onRead?.(name, 'credential')
+  }
+
+  /** Notes the reading of such a property where no middleware has put anything there. */
+  readAbsence(name: string): void {
+    if (this.#closed || this.#suspended > 0 || this.#ignored?.has(name) || this.#absences?.has(name)) return
+    this.#absences ??= new Set()
+    this.#absences.add(name)
+    this.onRead?.(name, 'absence')
   }
 
   /** Notes that the client's address was asked for, in whatever way. */
@@ -199,6 +218,6 @@ export class ReadLog {
       return
     }
     this.#names.add(name)
-    this.onRead?.(name, false)
+    this.onRead?.(name, 'field')
   }
 }

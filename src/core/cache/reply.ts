@@ -130,6 +130,11 @@ export function covers(entry: Entry, request: RequestHead): boolean {
   return wanted !== undefined && wanted.start >= part.start && wanted.end <= part.end
 }
 
+/** Whether an entry suits a request's person: what was made in the absence of a user is not for a user. */
+export function suits({ absences }: Entry, { personal }: RequestHead): boolean {
+  return absences.length === 0 || personal === undefined || !absences.some((name) => personal.includes(name))
+}
+
 function wantedPart(request: RequestHead, size: number): { start: number; end: number } | undefined {
   if (requestedRange(request.fields.range) === undefined) return undefined
   const range = parseRange(request.fields.range, size)

@@ -5,7 +5,7 @@ import type { StoreItem } from '../store/store.ts'
 import type { BanLog } from './bans.ts'
 import { type Entry, reviveEntry } from './entry.ts'
 import { variantKey } from './key.ts'
-import { covers } from './reply.ts'
+import { covers, suits } from './reply.ts'
 import { isVariantIndex, selectingSets, type VariantIndex, withVariant } from './variants.ts'
 
 /** A stored response that matches a request. */
@@ -82,7 +82,8 @@ export class Shelf {
 
   #held(key: string, item: StoreItem, request: RequestHead): Held | undefined {
     const entry = reviveEntry(item.meta)
-    if (entry === undefined || !covers(entry, request) || !this.#passesBans(key, entry)) return undefined
+    if (entry === undefined || !covers(entry, request) || !suits(entry, request)) return undefined
+    if (!this.#passesBans(key, entry)) return undefined
     return { entry, body: item.body, key }
   }
 

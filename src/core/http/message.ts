@@ -20,6 +20,8 @@ export interface RequestHead {
   readonly fields: Fields
   /** Whether content follows (Content-Length above 0, or Transfer-Encoding). */
   readonly hasBody: boolean
+  /** Names of what earlier middleware has put on the request for one person, such as `user`; undefined for none. */
+  readonly personal?: readonly string[] | undefined
 }
 
 /** What a bridge knows of a response once its head is final. */

@@ -4,12 +4,14 @@ import type { Origin } from '../node/request-head.ts'
 import { hostOf, schemeOf } from '../node/request-head.ts'
 import type { Listener } from '../node/shadow.ts'
 import { type MarkedRequest, READS } from '../node/symbols.ts'
+import { COPIED } from '../node/watch.ts'
 
 /** What this adapter uses of an Express 4 or 5 application. */
 export interface ExpressApp {
   (request: IncomingMessage, response: ServerResponse): unknown
   readonly parent?: ExpressApp
   readonly request: object
+  readonly response: object
   get(name: 'trust proxy fn'): unknown
 }
 
@@ -54,7 +56,26 @@ function first(value: string | string[]): string {
   return (typeof value === 'string' ? value : (value[0] ?? '')).split(',', 1)[0]?.trim().toLowerCase() ?? ''
 }
 
-/** Lets reads inside Express' own getters not count as the handler's. */
-export function prepare({ request }: ExpressApp): void {
+/** Lets reads inside Express' own getters not count as the handler's, and those inside `render` count. */
+export function prepare({ request, response }: ExpressApp): void {
   excuseGetters(request as MarkedRequest, (own) => own[READS])
+  noteRendering(response as Rendering)
+}
+
+interface Rendering {
+  locals?: { readonly [COPIED]?: undefined }
+  render?: (this: Rendering, ...args: unknown[]) => unknown
+}
+
+const noted = new WeakSet<Rendering>()
+
+/** Express 4 copies `res.locals` for its templates in a way that does not show what is unset. */
+function noteRendering(prototype: Rendering): void {
+  const { render } = prototype
+  if (render === undefined || noted.has(prototype)) return
+  noted.add(prototype)
+  prototype.render = function (...args) {
+    void this.locals?.[COPIED]
+    return render.apply(this, args)
+  }
 }

@@ -4,6 +4,7 @@ import type { ResponseCache } from '../../core/cache/response-cache.ts'
 import { headOf } from '../../core/cache/url-head.ts'
 import { serverMount } from '../node/cache-mount.ts'
 import { requestHead } from '../node/request-head.ts'
+import { personalOf } from '../node/watch.ts'
 import { type ExpressApp, type ExpressRequest, prepare, resolvedOrigin, rootOf } from './app.ts'
 
 /**
@@ -35,7 +36,7 @@ export function cache(options: CacheOptions<Request> | ResponseCache = {}): Requ
       const served = server.serve({
         request,
         response,
-        head: requestHead(request, resolvedOrigin(own), own.originalUrl),
+        head: requestHead(request, resolvedOrigin(own), own.originalUrl, personalOf(request, response)),
         native: request,
         next,
         fail: next,

@@ -9,7 +9,7 @@ import { requestHead } from '../node/request-head.ts'
 import { prepare, resolvedOrigin, rootOf } from './app.ts'
 import { contextOutlet } from './context-outlet.ts'
 import { directOutlet } from './direct-outlet.ts'
-import type { KoaPassage } from './passage.ts'
+import { type KoaPassage, personalOf } from './passage.ts'
 
 /**
  * Response cache for Koa 2 and 3: `app.use(cache())`. By default it stores only what the route marks as fresh for
@@ -43,7 +43,7 @@ export function cache(options: CacheOptions<Context> | ResponseCache = {}): Midd
       ctx,
       request: req,
       response: res,
-      head: requestHead(req, resolvedOrigin(ctx), receivedUrl(req)),
+      head: requestHead(req, resolvedOrigin(ctx), receivedUrl(req), personalOf(ctx)),
       native: ctx,
       next,
       fail,

@@ -1,20 +1,34 @@
 import type { Context } from 'koa'
 import type { Exchange } from '../../core/cache/exchange.ts'
 import type { Passage } from '../node/serve.ts'
-import { watchPersonal } from '../node/watch.ts'
+import {
+  hasPersonal,
+  OF_CONTEXT,
+  personalOf as personalOfRequest,
+  present,
+  watchLocals,
+  watchPersonal,
+} from '../node/watch.ts'
 
 export interface KoaPassage extends Passage {
   readonly ctx: Context
   readonly next: () => Promise<unknown>
 }
 
-const PERSONAL = ['session', 'user', 'auth'] as const
+/** What earlier middleware has put on a context or its request for one person; undefined for nothing. */
+export function personalOf(ctx: Context): readonly string[] | undefined {
+  const { state } = ctx as { state: unknown }
+  let found = personalOfRequest(ctx.req, ctx.res)
+  if (hasPersonal(ctx)) found = present(ctx, OF_CONTEXT, found)
+  if (typeof state === 'object' && state !== null && hasPersonal(state)) found = present(state, OF_CONTEXT, found)
+  return found
+}
 
-/** Notes what the handler reads of `ctx` that belongs to one person and was there at the mount. */
+/** Notes what the handler reads of `ctx` that belongs to one person, there at the mount or not. */
 export function watchContext(ctx: Context, { reads }: Exchange): void {
   if (reads === undefined) return
-  watchPersonal(ctx, PERSONAL, reads)
-  watchPersonal(ctx.state, PERSONAL, reads)
+  watchPersonal(ctx, OF_CONTEXT, reads)
+  watchLocals(ctx.state, OF_CONTEXT, reads)
   // One made outside the cache has the fields themselves in hand, so that its reads could not be seen.
   const request = ctx.request as { _accept?: unknown }
   if (request._accept !== undefined) request._accept = undefined

@@ -23,7 +23,12 @@ export function hostOf({ headers }: IncomingMessage): string {
 }
 
 /** The head of a server request. `target` is the URL as received, before any router has cut it. */
-export function requestHead(request: IncomingMessage, origin: Origin, target: string): RequestHead {
+export function requestHead(
+  request: IncomingMessage,
+  origin: Origin,
+  target: string,
+  personal: RequestHead['personal'],
+): RequestHead {
   const { headers } = request
   const length = headers['content-length']
   return {
@@ -33,5 +38,6 @@ export function requestHead(request: IncomingMessage, origin: Origin, target: st
     target,
     fields: headers,
     hasBody: (length !== undefined && length !== '0') || headers['transfer-encoding'] !== undefined,
+    personal,
   }
 }

@@ -90,7 +90,7 @@ export class ServerMount {
     const marked = passage.request as MarkedRequest
     marked[OUTER] = exchange
     setConditions(marked, exchange)
-    watchReads(marked, exchange, this.mount.settings)
+    watchReads(marked, passage.response, exchange, this.mount.settings)
     const { method } = exchange.request
     // TRACE and the like neither store nor invalidate anything.
     if (method !== 'GET' && method !== 'HEAD' && !isUnsafe(method)) return passage.next()

@@ -8,6 +8,7 @@ import { embedded, receivedUrl } from './embedded.ts'
 import { directOrigin, requestHead } from './request-head.ts'
 import { ServerMount } from './serve.ts'
 import type { Listener } from './shadow.ts'
+import { personalOf } from './watch.ts'
 
 export interface ShieldOptions {
   /** The response cache: its options, or a ResponseCache. */
@@ -40,7 +41,7 @@ export function shield(listener: Listener, options: ShieldOptions = {}): Listene
         throw error
       })
     }
-    const head = requestHead(request, directOrigin(request), receivedUrl(request))
+    const head = requestHead(request, directOrigin(request), receivedUrl(request), personalOf(request, response))
     return server.serve({ request, response, head, native: request, next, fail, root: embedded(shielded, request) })
   }
   server.mount.responses.attach({

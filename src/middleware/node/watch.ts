@@ -5,20 +5,23 @@ import { ReadLog } from '../../core/cache/read-log.ts'
 import { propertyOf } from './getters.ts'
 import { type MarkedRequest, READS } from './symbols.ts'
 
-/** Properties in which other middleware keeps what belongs to one person. */
-const PERSONAL = ['user', 'session', 'auth', 'cookies', 'signedCookies'] as const
-
 /** Notes what the handler of a request reads, for the answer's sharing. Nothing to do for private caches. */
-export function watchReads(request: MarkedRequest, exchange: Exchange, { guard, profile }: MountSettings): void {
+export function watchReads(
+  request: MarkedRequest,
+  response: object,
+  exchange: Exchange,
+  { guard, profile }: MountSettings,
+): void {
   if (guard.mode === 'off' || !profile.shared || !exchange.mayStore) return
   const reads = new ReadLog(exchange.request.authority, guard.ignore.size === 0 ? undefined : guard.ignore)
   exchange.reads = reads
   request[READS] = reads
   const { headers } = request
   setFields(request, reads.watch(headers))
-  watchPersonal(request, PERSONAL, reads)
   // What a parser makes of no Cookie field is the same for all who send none, and its absence is selected by.
-  if (headers.cookie !== undefined || guard.ignore.has('cookie')) watchParser(request, reads)
+  const isParsed = headers.cookie !== undefined || guard.ignore.has('cookie')
+  watchPersonal(request, isParsed ? OF_PARSED : OF_REQUEST, reads)
+  watchLocals((response as { locals?: unknown }).locals, OF_LOCALS, reads)
 }
 
 /** HTTP/2's compatibility API has `headers` as a getter without setter. */
@@ -39,31 +42,68 @@ interface Watchable {
   [WATCHED]?: { readonly reads: ReadLog; readonly values: Record<string, unknown> }
 }
 
-/** Watches those of the properties that are there already: what comes later comes from the handler's own side. */
-export function watchPersonal(holder: object, names: readonly string[], reads: ReadLog): void {
-  if (!hasPersonal(holder)) return
-  for (const name of names) {
-    if (!(name in holder)) continue
+/**
+ * Watches properties of a request, or of what middleware hangs on it. What is unset at the mount is watched until
+ * somebody sets it: what comes later comes from the handler's own side.
+ */
+export function watchPersonal(holder: object, properties: readonly Personal[], reads: ReadLog): void {
+  if (!Object.isExtensible(holder)) return
+  for (const property of properties) {
+    const { name } = property
+    if (!(name in holder)) {
+      watch(holder, name, reads, property.absent)
+      continue
+    }
     const found = propertyOf(holder, name)
     if (found?.configurable === false) continue
-    if (found?.get !== undefined) watch(holder, name, reads, { ...found, get: watchedGetter(name, found.get) })
-    else if (found?.value !== undefined && found.value !== null) {
-      watch(holder, name, reads, { ...watchedValue(name), enumerable: found.enumerable ?? true }, found.value)
-    }
+    const { enumerable = true } = found ?? {}
+    if (found?.get !== undefined) watch(holder, name, reads, { ...found, get: property.getter(found.get) })
+    else if (isSet(found)) watch(holder, name, reads, { ...property.present, enumerable }, found?.value)
+    else watch(holder, name, reads, { ...property.absent, enumerable }, found?.value)
   }
 }
 
-/** Mostly there is none of them. Written out, because V8 looks constant names up many times faster. */
-function hasPersonal(holder: object): boolean {
-  return 'user' in holder || 'session' in holder || 'auth' in holder || 'cookies' in holder || 'signedCookies' in holder
+/** Watches `res.locals` or `ctx.state`, which template engines are given as a copy: that reads what is unset, too. */
+export function watchLocals(holder: unknown, properties: readonly Personal[], reads: ReadLog): void {
+  if (typeof holder !== 'object' || holder === null || !Object.isExtensible(holder)) return
+  watchPersonal(holder, properties, reads)
+  Object.defineProperty(holder, COPIED, copied)
 }
 
-/**
- * A cookie parser within the cache reads the Cookie field whatever the handler wants. Once it sets `cookies`, the
- * field counts as unread, if the parser was the only one to read it, and what it sets is watched instead.
- */
-function watchParser(request: object, reads: ReadLog): void {
-  for (const { name, accessor } of PARSED) if (!(name in request)) watch(request, name, reads, accessor)
+/** Names of those properties that are set, after those `found` already. An accessor counts as set: it is not run. */
+export function present(
+  holder: object,
+  properties: readonly Personal[],
+  found?: readonly string[],
+): readonly string[] | undefined {
+  let names = found
+  for (const { name, label } of properties) {
+    if (!(name in holder)) continue
+    const property = propertyOf(holder, name)
+    if (property?.get !== undefined || isSet(property)) names = names === undefined ? [label] : [...names, label]
+  }
+  return names
+}
+
+/** What earlier middleware has put on a request for one person; undefined for nothing. */
+export function personalOf(request: object, response: object): readonly string[] | undefined {
+  const found = hasPersonal(request) || hasCookies(request) ? present(request, OF_REQUEST) : undefined
+  const { locals } = response as { locals?: unknown }
+  if (typeof locals !== 'object' || locals === null) return found
+  return hasPersonal(locals) || hasCookies(locals) ? present(locals, OF_LOCALS, found) : found
+}
+
+/** Mostly there is none of them. Written out, because V8 looks constant names up many times faster. */
+export function hasPersonal(holder: object): boolean {
+  return 'user' in holder || 'session' in holder || 'auth' in holder
+}
+
+function hasCookies(holder: object): boolean {
+  return 'cookies' in holder || 'signedCookies' in holder
+}
+
+function isSet(property: PropertyDescriptor | undefined): boolean {
+  return property?.value !== undefined && property.value !== null
 }
 
 function watch(
@@ -78,47 +118,86 @@ function watch(
   Object.defineProperty(holder, name, accessor)
 }
 
-const valueAccessors = new Map<string, PropertyDescriptor>()
-
-/** For a value that an earlier middleware has put there. */
-function watchedValue(name: string): PropertyDescriptor {
-  const known = valueAccessors.get(name)
-  if (known !== undefined) return known
-  const accessor: PropertyDescriptor = {
-    configurable: true,
-    get(this: Watchable) {
-      this[WATCHED]?.reads.readProperty(name)
-      return this[WATCHED]?.values[name]
-    },
-    set(this: Watchable, next: unknown) {
-      if (this[WATCHED] !== undefined) this[WATCHED].values[name] = next
-    },
-  }
-  valueAccessors.set(name, accessor)
-  return accessor
+/** One property in which other middleware keeps what belongs to one person. */
+export interface Personal {
+  readonly name: string
+  /** What it is called where it is not one of the request. */
+  readonly label: string
+  /** For a value that an earlier middleware has put there. */
+  readonly present: PropertyDescriptor
+  /** For none. Once it is set it is a property as any other. */
+  readonly absent: PropertyDescriptor
+  /** An accessor may do work, such as opening a session: it is not run until the handler asks. */
+  readonly getter: (get: () => unknown) => () => unknown
 }
 
-const getters = new WeakMap<() => unknown, () => unknown>()
-
-/** An accessor may do work, such as opening a session: it is not run until the handler asks. */
-function watchedGetter(name: string, get: () => unknown): () => unknown {
-  const known = getters.get(get)
-  if (known !== undefined) return known
-  const watched = function (this: Watchable): unknown {
-    const value = get.call(this)
-    if (value !== undefined && value !== null) this[WATCHED]?.reads.readProperty(name)
-    return value
+function personal(name: string, label: string): Personal {
+  const getters = new WeakMap<() => unknown, () => unknown>()
+  return {
+    name,
+    label,
+    present: {
+      configurable: true,
+      get(this: Watchable) {
+        this[WATCHED]?.reads.readProperty(label)
+        return this[WATCHED]?.values[name]
+      },
+      set(this: Watchable, next: unknown) {
+        if (this[WATCHED] !== undefined) this[WATCHED].values[name] = next
+      },
+    },
+    absent: {
+      configurable: true,
+      enumerable: false,
+      get(this: Watchable) {
+        this[WATCHED]?.reads.readAbsence(label)
+        return this[WATCHED]?.values[name]
+      },
+      set(this: object, value: unknown) {
+        Object.defineProperty(this, name, { value, configurable: true, enumerable: true, writable: true })
+      },
+    },
+    getter(get) {
+      const known = getters.get(get)
+      if (known !== undefined) return known
+      const watched = function (this: Watchable): unknown {
+        const value = get.call(this)
+        // Even nothing tells of the person: whether the next one has something is not known without running it.
+        this[WATCHED]?.reads.readProperty(label)
+        return value
+      }
+      getters.set(get, watched)
+      return watched
+    },
   }
-  getters.set(get, watched)
-  return watched
 }
 
-/** What a cookie parser sets. It reads its own work while it is at it, which is over once it sets it anew. */
-const PARSED: readonly { readonly name: string; readonly accessor: PropertyDescriptor }[] = [
-  'cookies',
-  'signedCookies',
-].map((name) => ({ name, accessor: parsedValue(name) }))
+const PERSONAL = ['user', 'session', 'auth']
+const COOKIES = ['cookies', 'signedCookies']
+const OF_REQUEST = [...PERSONAL, ...COOKIES].map((name) => personal(name, name))
+const OF_PARSED = OF_REQUEST.map((property) =>
+  COOKIES.includes(property.name) ? { ...property, absent: parsedValue(property.name) } : property,
+)
+const OF_LOCALS = [...PERSONAL, ...COOKIES].map((name) => personal(name, `locals.${name}`))
+/** Of Koa's `ctx` and `ctx.state`. */
+export const OF_CONTEXT: readonly Personal[] = PERSONAL.map((name) => personal(name, name))
 
+/** Read by whoever copies all properties of a holder. */
+export const COPIED: unique symbol = Symbol('breakwater.copied')
+
+const copied: PropertyDescriptor = {
+  configurable: true,
+  enumerable: true,
+  get(this: Record<string, unknown>) {
+    for (const { name } of OF_LOCALS) void this[name]
+  },
+}
+
+/**
+ * A cookie parser within the cache reads the Cookie field whatever the handler wants. Once it sets `cookies`, the
+ * field counts as unread, if the parser was the only one to read it, and what it sets is watched instead. It reads its
+ * own work while it is at it, which is over once it sets it anew.
+ */
 function parsedValue(name: string): PropertyDescriptor {
   return {
     configurable: true,
@@ -126,6 +205,7 @@ function parsedValue(name: string): PropertyDescriptor {
     get(this: Watchable) {
       const value = this[WATCHED]?.values[name]
       if (value !== undefined) this[WATCHED]?.reads.readProperty(name)
+      else this[WATCHED]?.reads.readAbsence(name)
       return value
     },
     set(this: Watchable, next: unknown) {
