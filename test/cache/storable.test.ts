@@ -170,7 +170,6 @@ describe('what is left out of a stored answer', () => {
 describe('requests that are never answered from the cache nor stored', () => {
   test.each([
     ['GET with content', { hasBody: true }],
-    ['an upgrade', { headers: { upgrade: 'websocket' } }],
     ['no-store', { headers: { 'cache-control': 'no-store' } }],
     ['OPTIONS', { method: 'OPTIONS' }],
     ['QUERY', { method: 'QUERY' }],

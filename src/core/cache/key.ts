@@ -7,6 +7,8 @@ export interface KeyParts {
   /** `in` for answers of this server, `out` for answers of the services it calls. */
   readonly direction: 'in' | 'out'
   readonly shared: boolean
+  /** Which application was asked, where several share a cache without having been told to. */
+  readonly realm?: string | undefined
   /** Whose cache it is; empty for everybody's. */
   readonly partition: string
   readonly scheme: string
@@ -26,8 +28,10 @@ const part = (text: string): string => (text.length <= LONGEST_PART ? `${text.le
  * The primary key of a resource. Each free part carries its length, so no delimiter inside a part can make two
  * different resources collide.
  */
-export function primaryKey({ direction, shared, partition, scheme, authority, target }: KeyParts): string {
-  return `${direction}${shared ? 's' : 'p'}${part(partition)}${part(scheme)}${part(authority)}${part(target)}`
+export function primaryKey({ direction, shared, realm, partition, scheme, authority, target }: KeyParts): string {
+  const kind = `${direction}${shared ? 's' : 'p'}`
+  const whose = realm === undefined ? part(partition) : `@${part(realm)}${part(partition)}`
+  return `${kind}${whose}${part(scheme)}${part(authority)}${part(target)}`
 }
 
 /** A key as it is remembered beside the store, where nobody counts bytes: a long one as its digest. */
@@ -38,14 +42,14 @@ export function remembered(key: string): string {
 const LONGEST_REMEMBERED = 256
 
 /** Fields whose values are never kept, only their digests. */
-const SECRET = new Set(['cookie', 'authorization'])
+const SECRET = /^cookie$|auth|token|key|secret|session|passw|signature/
 
 /** A selecting field as it is compared and kept: its normalised value, secrets and long ones as digests, or absent. */
 function selecting(name: string, fields: Fields): string {
   // A field may be named like a property of every object.
   const value = Object.hasOwn(fields, name) ? normaliseSelecting(name, fields[name]) : undefined
   if (value === undefined) return '-'
-  return SECRET.has(name) ? `#:${digest(value)}` : part(value)
+  return SECRET.test(name) ? `#:${digest(value)}` : part(value)
 }
 
 /** The key of one variant of a resource: its selecting fields and their values (RFC 9111 section 4.1). */

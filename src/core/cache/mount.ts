@@ -77,7 +77,7 @@ export class Mount {
    */
   lookup(request: RequestHead, native: unknown, signal?: AbortSignal): Decision | Promise<Decision> {
     const { settings } = this
-    if (request.hasBody || !settings.methods.has(request.method) || request.fields.upgrade !== undefined) {
+    if (request.hasBody || !settings.methods.has(request.method)) {
       return this.#bypass(request, native)
     }
     const control = requestControl(request.fields)
@@ -105,11 +105,12 @@ export class Mount {
     return this.#keyFor(request, native, key === undefined ? request.target : `key ${text('key', key(native))}`)
   }
 
-  #keyFor({ scheme, authority }: RequestHead, native: unknown, target: string): string {
+  #keyFor({ realm, scheme, authority }: RequestHead, native: unknown, target: string): string {
     const { profile, partition } = this.settings
     return primaryKey({
       direction: profile.direction,
       shared: profile.shared,
+      realm,
       partition: partition === undefined ? '' : text('partition', partition(native)),
       scheme,
       authority,

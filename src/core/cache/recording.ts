@@ -54,24 +54,39 @@ export class Recording {
     return this.state === 'open' && this.length !== undefined && this.#bytes === this.length
   }
 
-  /** Copies a chunk; the caller may reuse its memory afterwards. */
-  write(chunk: Uint8Array): void {
-    if (this.state !== 'open' || chunk.length === 0) return
+  /**
+   * Copies a chunk; the caller may reuse its memory afterwards. Returns the copy, which stays as it is, or undefined if
+   * the recording has failed.
+   */
+  write(chunk: Uint8Array): Buffer | undefined {
+    if (this.state !== 'open') return undefined
     const total = this.#bytes + chunk.length
-    if (this.length !== undefined) {
-      if (total > this.length) return this.fail('content-length')
-      this.#whole ??= Buffer.allocUnsafeSlow(this.length)
-      this.#whole.set(chunk, this.#bytes)
-    } else {
-      if (total > this.#store.maxEntrySize) return this.fail('too-large')
-      if (!this.#store.reserve(chunk.length)) return this.fail('no-memory')
-      this.#reserved += chunk.length
-      const copy = Buffer.allocUnsafeSlow(chunk.length)
-      copy.set(chunk)
-      this.#chunks.push(copy)
-    }
+    const copy = this.length === undefined ? this.#append(chunk, total) : this.#fill(chunk, total, this.length)
+    if (copy === undefined) return undefined
     this.#bytes = total
-    this.#wake()
+    if (chunk.length > 0) this.#wake()
+    return copy
+  }
+
+  #fill(chunk: Uint8Array, total: number, length: number): Buffer | undefined {
+    if (total > length) return this.#failed('content-length')
+    this.#whole ??= Buffer.allocUnsafeSlow(length)
+    this.#whole.set(chunk, this.#bytes)
+    return this.#whole.subarray(this.#bytes, total)
+  }
+
+  #append(chunk: Uint8Array, total: number): Buffer | undefined {
+    if (total > this.#store.maxEntrySize) return this.#failed('too-large')
+    if (!this.#store.reserve(chunk.length)) return this.#failed('no-memory')
+    this.#reserved += chunk.length
+    const copy = Buffer.allocUnsafeSlow(chunk.length)
+    copy.set(chunk)
+    this.#chunks.push(copy)
+    return copy
+  }
+
+  #failed(reason: RecordingFailure): undefined {
+    this.fail(reason)
   }
 
   /** Ends the recording; false if it had failed or its bytes disagree with the declared length. */

@@ -22,6 +22,8 @@ export interface RequestHead {
   readonly hasBody: boolean
   /** Names of what earlier middleware has put on the request for one person, such as `user`; undefined for none. */
   readonly personal?: readonly string[] | undefined
+  /** Which of a process' applications was asked, where several share a cache without having been told to. */
+  readonly realm?: string | undefined
 }
 
 /** What a bridge knows of a response once its head is final. */

@@ -24,7 +24,7 @@ export function cache(options: CacheOptions<Request> | ResponseCache = {}): Requ
     server.mount.responses.attach({
       serves: () => true,
       run: (url) => {
-        const head = headOf(url.href, 'GET', {})
+        const head = { ...headOf(url.href, 'GET', {}), realm: server.realmOf(root) }
         return server.warm(root, head, head)
       },
     })
@@ -32,15 +32,17 @@ export function cache(options: CacheOptions<Request> | ResponseCache = {}): Requ
   return (request, response, next) => {
     const own = request as unknown as ExpressRequest
     if (!attached.has(own.app)) attach(own.app)
+    const root = rootOf(own.app)
+    const personal = personalOf(request, response)
     try {
       const served = server.serve({
         request,
         response,
-        head: requestHead(request, resolvedOrigin(own), own.originalUrl, personalOf(request, response)),
+        head: requestHead(request, resolvedOrigin(own), own.originalUrl, server.realmOf(root), personal),
         native: request,
         next,
         fail: next,
-        root: rootOf(own.app),
+        root,
       })
       if (served instanceof Promise) served.catch(next)
     } catch (error) {

@@ -31,7 +31,7 @@ export function cache(options: CacheOptions<Context> | ResponseCache = {}): Midd
     server.mount.responses.attach({
       serves: () => true,
       run: (url) => {
-        const head = headOf(url.href, 'GET', {})
+        const head = { ...headOf(url.href, 'GET', {}), realm: server.realmOf(rootOf(app)) }
         return server.warm(root, head, head)
       },
     })
@@ -39,15 +39,16 @@ export function cache(options: CacheOptions<Context> | ResponseCache = {}): Midd
   const middleware: Middleware = (ctx, next) => {
     const { app, req, res } = ctx
     if (!attached.has(app)) attach(ctx)
+    const root = rootOf(app)
     const passage: KoaPassage = {
       ctx,
       request: req,
       response: res,
-      head: requestHead(req, resolvedOrigin(ctx), receivedUrl(req), personalOf(ctx)),
+      head: requestHead(req, resolvedOrigin(ctx), receivedUrl(req), server.realmOf(root), personalOf(ctx)),
       native: ctx,
       next,
       fail,
-      root: embedded(rootOf(app), req),
+      root: embedded(root, req),
     }
     return server.serve(passage, app.middleware[0] === middleware ? directOutlet : contextOutlet)
   }

@@ -58,7 +58,7 @@ function judge(passage: KoaPassage, exchange: Exchange): void {
     case 'record': {
       const content = recordBody(ctx, outcome.recording, exchange.reads)
       if (content === undefined) return exchange.discard()
-      recordsAbove(response, content)
+      recordsAbove(response, content, outcome.recording)
       return addCacheStatus(ctx, outcome.cacheStatus)
     }
     case 'pass':

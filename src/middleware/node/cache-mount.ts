@@ -17,5 +17,5 @@ export function serverMount<Request>(options: CacheOptions<Request> | ResponseCa
     throw new TypeError('cache must be a ResponseCache: new ResponseCache({ store })')
   }
   const mount = new Mount(cache ?? defaultCache(), settings)
-  return new ServerMount(mount, new ShadowRunner(mount))
+  return new ServerMount(mount, new ShadowRunner(mount), cache === undefined)
 }

@@ -43,7 +43,7 @@ export function fieldsBefore(response: ServerResponse): FieldsBefore {
 
 /**
  * The field lines of the answer: what is set on the response and was not so before, and what `writeHead` was given,
- * which replaces fields of the same name.
+ * which replaces fields of the same name. Cache-Control and its kin count whoever has set them: they bind all of the answer.
  */
 export function headLines(response: ServerResponse, { fields }: HeadArguments, before: FieldsBefore): string[] {
   const lines: string[] = []
@@ -51,7 +51,8 @@ export function headLines(response: ServerResponse, { fields }: HeadArguments, b
   for (const name of rawNames(response)) {
     const lower = name.toLowerCase()
     const value = response.getHeader(lower)
-    if (value === undefined || given?.has(lower) || isUnchanged(value, before?.[lower])) continue
+    if (value === undefined || given?.has(lower)) continue
+    if (!governs(lower) && isUnchanged(value, before?.[lower])) continue
     addLines(lines, name, value)
   }
   if (fields === undefined) return lines
@@ -59,6 +60,10 @@ export function headLines(response: ServerResponse, { fields }: HeadArguments, b
     addLines(lines, String(fields[i]), fields[i + 1] as OutgoingHttpHeader)
   }
   return lines
+}
+
+function governs(lower: string): boolean {
+  return lower === 'expires' || lower === 'pragma' || lower.endsWith('cache-control')
 }
 
 function lowerNames(fields: readonly OutgoingHttpHeader[]): ReadonlySet<string> {

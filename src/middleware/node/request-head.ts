@@ -27,6 +27,7 @@ export function requestHead(
   request: IncomingMessage,
   origin: Origin,
   target: string,
+  realm: string | undefined,
   personal: RequestHead['personal'],
 ): RequestHead {
   const { headers } = request
@@ -38,6 +39,7 @@ export function requestHead(
     target,
     fields: headers,
     hasBody: (length !== undefined && length !== '0') || headers['transfer-encoding'] !== undefined,
+    realm,
     personal,
   }
 }

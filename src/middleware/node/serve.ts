@@ -49,11 +49,22 @@ export class ServerMount {
   readonly mount: Mount
   readonly #shadows: ShadowRunner
   readonly #definesKey: boolean
+  readonly #isUnnamed: boolean
 
-  constructor(mount: Mount, shadows: ShadowRunner) {
+  /** `isUnnamed`: the cache is the one that all mounts of the process share unless told otherwise. */
+  constructor(mount: Mount, shadows: ShadowRunner, isUnnamed: boolean) {
     this.mount = mount
+    this.#isUnnamed = isUnnamed
     this.#shadows = shadows
     this.#definesKey = mount.settings.key !== undefined || mount.settings.vary.length > 0
+  }
+
+  /**
+   * Applications that share the process-wide cache only because no other was named do not share entries: Host is the
+   * client's to choose, and would open one application's answers to the clients of another.
+   */
+  realmOf(application: Listener): string | undefined {
+    return this.#isUnnamed ? realmOf(application) : undefined
   }
 
   /** One request. Returns what `next` returned where the handler was run at once. */
@@ -140,6 +151,18 @@ export class ServerMount {
     answerInstead(response, reply)
     return true
   }
+}
+
+const realms = new WeakMap<Listener, string>()
+let applications = 0
+
+function realmOf(application: Listener): string {
+  let realm = realms.get(application)
+  if (realm === undefined) {
+    realm = String(++applications)
+    realms.set(application, realm)
+  }
+  return realm
 }
 
 const REPLACED = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range']

@@ -41,13 +41,14 @@ export function shield(listener: Listener, options: ShieldOptions = {}): Listene
         throw error
       })
     }
-    const head = requestHead(request, directOrigin(request), receivedUrl(request), personalOf(request, response))
+    const personal = personalOf(request, response)
+    const head = requestHead(request, directOrigin(request), receivedUrl(request), server.realmOf(shielded), personal)
     return server.serve({ request, response, head, native: request, next, fail, root: embedded(shielded, request) })
   }
   server.mount.responses.attach({
     serves: () => true,
     run: (url) => {
-      const head = headOf(url.href, 'GET', {})
+      const head = { ...headOf(url.href, 'GET', {}), realm: server.realmOf(shielded) }
       return server.warm(shielded, head, head)
     },
   })

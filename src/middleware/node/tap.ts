@@ -81,9 +81,10 @@ export function judgeAbove(response: ServerResponse, status: number, note: strin
 }
 
 /** Names the content that is recorded above. */
-export function recordsAbove(response: ServerResponse, content: Content): void {
+export function recordsAbove(response: ServerResponse, content: Content, recording: Recording): void {
   const state = (response as TappedResponse)[TAP] as Tap
   state.content = content
+  state.recording = recording
 }
 
 /** Takes back what the handler did to the fields of a tapped response that is answered from the cache. */
@@ -177,8 +178,13 @@ function tappedWrite(this: TappedResponse, ...args: unknown[]): boolean {
     if (callback !== undefined) process.nextTick(callback)
     return true
   }
-  if (state.phase === 'recording' && !state.ending && !isGone(this)) record(state, chunk, encoding)
-  return send(this, state, state.write, args)
+  if (state.ending || isGone(this)) return send(this, state, state.write, args)
+  const copy = state.phase === 'recording' ? record(state, chunk, encoding) : undefined
+  const sent = copy !== undefined && typeof chunk !== 'string' ? [copy, ...args.slice(1)] : args
+  const mayGoOn = send(this, state, state.write, sent)
+  // A client that does not read must not hold up those who wait for its answer, nor the memory of its recording. What it
+  // has not read is the recording's own copy, and so bounded; the handler's memory is its own again.
+  return mayGoOn || state.recording?.state === 'open'
 }
 
 function tappedEnd(this: TappedResponse, ...args: unknown[]): ServerResponse {
@@ -255,10 +261,12 @@ function replace(response: TappedResponse, state: Tap, reply: Reply): void {
   state.exchange.reads?.close()
 }
 
-function record({ recording }: Tap, chunk: unknown, encoding: unknown): void {
+/** Records a chunk and returns the recording's copy. */
+function record({ recording }: Tap, chunk: unknown, encoding: unknown): Buffer | undefined {
   if (typeof chunk === 'string') {
-    recording?.write(Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8'))
-  } else if (chunk instanceof Uint8Array) recording?.write(chunk)
+    return recording?.write(Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8'))
+  }
+  return chunk instanceof Uint8Array ? recording?.write(chunk) : undefined
 }
 
 function isContent(chunk: unknown): chunk is string | Uint8Array {

@@ -24,6 +24,9 @@ export interface Stored {
  */
 export type Evaluation = 'fresh' | 'stale' | 'allowed-stale' | 'validate'
 
+/** Clocks of a fleet may differ by this much, ms. */
+const CLOCK_SKEW = 60_000
+
 /** How long ago a response ceased to be fresh; negative while it is fresh. */
 export function staleness(stored: Stored, now: number): number {
   const byAge = now - stored.bornAt - stored.lifetime
@@ -32,7 +35,8 @@ export function staleness(stored: Stored, now: number): number {
 
 /** Judges a stored response for a request (RFC 9111 section 4.2, RFC 5861 section 3). Pure; `now` in epoch ms. */
 export function evaluate(stored: Stored, request: CacheControl | undefined, profile: Profile, now: number): Evaluation {
-  if (stored.noCache) return 'validate'
+  // An entry from the future: the clock was set back, so its age is not known.
+  if (stored.noCache || stored.bornAt - now > CLOCK_SKEW) return 'validate'
   const stale = staleness(stored, now)
   const obeyed = profile.requestDirectives
   if (request !== undefined) {
