@@ -1,3 +1,3 @@
 export { cache } from './cache.ts'
-export { type KeyvCacheStoreOptions, keyvCacheStore } from './keyv-cache-store.ts'
+export { type KeyvCacheStore, type KeyvCacheStoreOptions, keyvCacheStore } from './keyv-cache-store.ts'
 export type { UndiciCacheOptions } from './options.ts'

@@ -51,7 +51,7 @@ export function watchPersonal(holder: object, properties: readonly Personal[], r
   for (const property of properties) {
     const { name } = property
     if (!(name in holder)) {
-      watch(holder, name, reads, property.absent)
+      if (property.absent !== undefined) watch(holder, name, reads, property.absent)
       continue
     }
     const found = propertyOf(holder, name)
@@ -59,7 +59,9 @@ export function watchPersonal(holder: object, properties: readonly Personal[], r
     const { enumerable = true } = found ?? {}
     if (found?.get !== undefined) watch(holder, name, reads, { ...found, get: property.getter(found.get) })
     else if (isSet(found)) watch(holder, name, reads, { ...property.present, enumerable }, found?.value)
-    else watch(holder, name, reads, { ...property.absent, enumerable }, found?.value)
+    else if (property.absent !== undefined) {
+      watch(holder, name, reads, { ...property.absent, enumerable }, found?.value)
+    }
   }
 }
 
@@ -125,8 +127,8 @@ export interface Personal {
   readonly label: string
   /** For a value that an earlier middleware has put there. */
   readonly present: PropertyDescriptor
-  /** For none. Once it is set it is a property as any other. */
-  readonly absent: PropertyDescriptor
+  /** For none. Once it is set it is a property as any other. Undefined: that there is none says nothing of anybody. */
+  readonly absent: PropertyDescriptor | undefined
   /** An accessor may do work, such as opening a session: it is not run until the handler asks. */
   readonly getter: (get: () => unknown) => () => unknown
 }
@@ -174,11 +176,22 @@ function personal(name: string, label: string): Personal {
 
 const PERSONAL = ['user', 'session', 'auth']
 const COOKIES = ['cookies', 'signedCookies']
-const OF_REQUEST = [...PERSONAL, ...COOKIES].map((name) => personal(name, name))
+/** Where there are no signed cookies nobody parses them; and templates are not given cookies by anybody's habit. */
+const unlessSet = (name: string, label: string, absent?: PropertyDescriptor): Personal => ({
+  ...personal(name, label),
+  absent,
+})
+const OF_REQUEST = [
+  ...[...PERSONAL, 'cookies'].map((name) => personal(name, name)),
+  unlessSet('signedCookies', 'signedCookies'),
+]
 const OF_PARSED = OF_REQUEST.map((property) =>
-  COOKIES.includes(property.name) ? { ...property, absent: parsedValue(property.name) } : property,
+  COOKIES.includes(property.name) ? unlessSet(property.name, property.name, parsedValue(property.name)) : property,
 )
-const OF_LOCALS = [...PERSONAL, ...COOKIES].map((name) => personal(name, `locals.${name}`))
+const OF_LOCALS = [
+  ...PERSONAL.map((name) => personal(name, `locals.${name}`)),
+  ...COOKIES.map((name) => unlessSet(name, `locals.${name}`)),
+]
 /** Of Koa's `ctx` and `ctx.state`. */
 export const OF_CONTEXT: readonly Personal[] = PERSONAL.map((name) => personal(name, name))
 
