@@ -46,7 +46,10 @@ export interface Events {
   'breakwater:cache:fault': RequestEvent & { readonly error: unknown }
   /** Something was purged; `entries` are not counted, they go when they are next looked up. */
   'breakwater:cache:purge': { readonly what: Ban; readonly soft: boolean }
-  /** A store failed, was late, was skipped or had to drop a write. The request went on without it. */
+  /**
+   * A store failed, was late, was skipped or had to drop a write: the request went on without it. `unsupported`: a
+   * response named a group to invalidate, which a far store cannot.
+   */
   'breakwater:store': {
     readonly store: string
     readonly type: string

@@ -307,3 +307,14 @@ describe('a ban log', () => {
     expect(log.check(entry)).toBe('removed')
   })
 })
+
+test('a group that a far store cannot invalidate is told of', async () => {
+  const { subscribe, unsubscribe } = await import('node:diagnostics_channel')
+  const told: unknown[] = []
+  const listen = (message: unknown) => told.push(message)
+  subscribe('breakwater:store', listen)
+  const { responses } = engine({}, 'in', farStore())
+  responses.invalidateGroup('example.test', 'g')
+  unsubscribe('breakwater:store', listen)
+  expect(told).toEqual([{ store: 'far', type: 'unsupported', operation: 'group' }])
+})

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts'
-import { eventChannel } from '../events.ts'
+import { type Events, eventChannel } from '../events.ts'
 import { clockOption, duration, knownOptions, quote } from '../options.ts'
 import { asStore } from '../store/as-store.ts'
 import { type GuardedStore, guardStore, StoreBudget, type StoreEvent } from '../store/guard.ts'
@@ -174,7 +174,7 @@ export class ResponseCache {
    * freshness ends.
    */
   invalidateGroup(authority: string, group: string): void {
-    if (!this.store.near) return
+    if (!this.store.near) return this.#publishStore({ store: this.store.name, type: 'unsupported', operation: 'group' })
     this.bans.add({ kind: 'group', authority, group }, false, this.clock.now())
     this.inFlight.closeAll()
   }
@@ -248,8 +248,12 @@ export class ResponseCache {
 
   #tellStore({ type, operation, store, error }: StoreEvent): void {
     this.counts.storeErrors++
+    this.#publishStore({ store, type, operation, error })
+  }
+
+  #publishStore(event: Events['breakwater:store']): void {
     const channel = eventChannel('breakwater:store')
-    if (channel.hasSubscribers) channel.publish({ store, type, operation, error })
+    if (channel.hasSubscribers) channel.publish(event)
   }
 }
 
