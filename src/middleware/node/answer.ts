@@ -24,12 +24,13 @@ const pristineWriteHead = ServerResponse.prototype.writeHead
 export function sendReply(response: MarkedResponse, reply: Reply, writer: Writer = response): void {
   const { status, statusText, lines, body } = reply
   response[BODY_IDENTITY] = reply.bodyIdentity
-  if (response.writeHead === pristineWriteHead && response.getHeaderNames().length === 0) {
+  const live = response.getHeaderNames()
+  if (live.length === 0 && response.writeHead === pristineWriteHead) {
     // Only a reason of the answer's own is handed on: the usual one is looked up faster by Node.
     if (statusText === '') response.writeHead(status, lines as string[])
     else response.writeHead(status, statusText, lines as string[])
   } else {
-    setLines(response, lines)
+    setLines(response, lines, live)
     if (statusText !== '') setReason(response, statusText)
     ;(writer.writeHead as WriteHead).call(response, status)
   }
@@ -80,8 +81,11 @@ function fieldsOfLines(lines: FieldLines): readonly Field[] {
 }
 
 /** Sets the fields of an answer; those already there stay and win, but Vary and Cache-Status add up. */
-export function setLines(response: ServerResponse, lines: FieldLines): void {
-  const live = response.getHeaderNames()
+export function setLines(
+  response: ServerResponse,
+  lines: FieldLines,
+  live: readonly string[] = response.getHeaderNames(),
+): void {
   for (const { name, lower, value } of fieldsOfLines(lines)) {
     if (!live.includes(lower)) response.setHeader(name, value)
     else if (lower === 'vary') response.setHeader(name, unitedVary(response.getHeader(name), value))

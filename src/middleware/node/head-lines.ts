@@ -21,12 +21,17 @@ export function headArguments(args: readonly unknown[]): HeadArguments {
 
 function flatFields(given: unknown): readonly OutgoingHttpHeader[] | undefined {
   if (given === undefined || given === null || typeof given !== 'object') return undefined
-  if (!Array.isArray(given)) {
-    return Object.entries(given as OutgoingHttpHeaders).flatMap(([name, value]) =>
-      value === undefined ? [] : [name, value],
-    )
-  }
+  if (!Array.isArray(given)) return pairsOf(given as OutgoingHttpHeaders)
   return Array.isArray(given[0]) ? (given as OutgoingHttpHeader[][]).flat() : (given as OutgoingHttpHeader[])
+}
+
+function pairsOf(given: OutgoingHttpHeaders): readonly OutgoingHttpHeader[] {
+  const flat: OutgoingHttpHeader[] = []
+  for (const name of Object.keys(given)) {
+    const value = given[name]
+    if (value !== undefined) flat.push(name, value)
+  }
+  return flat
 }
 
 /** A copy: `appendHeader` adds to an array in place. */
@@ -116,5 +121,6 @@ function withProperty(given: OutgoingHttpHeaders, name: string, member: string):
 }
 
 function isSame(said: unknown, name: string): boolean {
-  return String(said).toLowerCase() === name.toLowerCase()
+  const text = String(said)
+  return text.length === name.length && text.toLowerCase() === name.toLowerCase()
 }
