@@ -47,14 +47,16 @@ export interface Events {
   /** Something was purged; `entries` are not counted, they go when they are next looked up. */
   'breakwater:cache:purge': { readonly what: Ban; readonly soft: boolean }
   /**
-   * A store failed, was late, was skipped or had to drop a write: the request went on without it. `unsupported`: a
-   * response named a group to invalidate, which a far store cannot.
+   * A store failed, was late, was skipped or had to drop a write: the request went on without it. `up`, `degraded`,
+   * `down`: how it does has changed. `unsupported`: a response named a group to invalidate, which this store cannot.
    */
   'breakwater:store': {
     readonly store: string
     readonly type: string
     readonly operation?: string | undefined
     readonly error?: unknown
+    /** Why a store is not up. */
+    readonly reason?: string | undefined
   }
 }
 

@@ -62,7 +62,7 @@ export function farStore(near: Store = memoryStore()): Store {
     maxEntrySize: near.maxEntrySize,
     get: async (key) => revived((await near.get(key)) as StoreItem | undefined),
     set: async (key, item, lifetime) => near.set(key, item, lifetime),
-    delete: async (key) => near.delete(key),
+    delete: async (key) => void (await near.delete(key)),
     clear: async () => near.clear(),
     reserve: (bytes) => near.reserve(bytes),
     release: (bytes) => near.release(bytes),

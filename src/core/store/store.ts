@@ -1,3 +1,5 @@
+import type { StoreCapabilities } from './capabilities.ts'
+
 /** What a store keeps under a key: a description that survives JSON, and bytes. */
 export interface StoreItem {
   /** Plain data. A near store keeps the very object; a far one writes it as JSON. */
@@ -17,10 +19,12 @@ export interface Store {
   readonly near: boolean
   /** Bytes: a body above this is never handed to `set`. */
   readonly maxEntrySize: number
+  /** What it can do in one step beyond get and set; absent where it cannot. */
+  readonly capabilities?: StoreCapabilities
   get(key: string): StoreItem | undefined | Promise<StoreItem | undefined>
   /** Keeps `item` for at most `lifetime` ms, replacing what was there. */
   set(key: string, item: StoreItem, lifetime: number): void | Promise<void>
-  delete(key: string): void | Promise<void>
+  delete(key: string): void | Promise<void> | Promise<boolean>
   /** Removes everything this store keeps. */
   clear(): void | Promise<void>
   /** Memory for recordings in flight: false when the share for them is used up. */

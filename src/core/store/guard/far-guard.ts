@@ -59,7 +59,7 @@ export class FarGuard implements GuardedStore {
   }
 
   delete(key: string): Promise<boolean> {
-    return this.#write('delete', key, 0, () => this.#store.delete(key))
+    return this.#write('delete', key, 0, async () => void (await this.#store.delete(key)))
   }
 
   async clear(): Promise<boolean> {

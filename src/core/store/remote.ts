@@ -1,0 +1,350 @@
+import { hash, randomBytes } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import { type Clock, systemClock } from '../clock.ts'
+import { clockOption, knownOptions, positiveInteger, quote } from '../options.ts'
+import type { StoreCapabilities } from './capabilities.ts'
+import { isStoreItem } from './check.ts'
+import { StoreError } from './errors.ts'
+import { decodeItem, encodeItem } from './frame.ts'
+import { healthOf, type StoreHealth } from './health.ts'
+import { expiryOf, itemOfKeyv, valueOfItem } from './keyv-value.ts'
+import type { Store, StoreItem } from './store.ts'
+
+/**
+ * What a client of a server, a database or a folder does for a RemoteStore: bytes under short keys of letters, digits
+ * and `:{}_-`. Each method rejects where the client cannot do it now, and should do so at once rather than wait for a
+ * connection: a deadline stands outside.
+ */
+export interface ByteBackend {
+  /** Connects or opens. Called before anything else, again after it rejected. @throws StoreError that says what to do. */
+  open(): Promise<void>
+  get(key: string): Promise<Uint8Array | undefined>
+  /** `lifetime` in ms, or Infinity for none. Large enough for `maxValueSize` bytes. */
+  set(key: string, bytes: Buffer, lifetime: number): Promise<void>
+  delete(keys: readonly string[]): Promise<void>
+  /** Removes every key that starts with `prefix`, and nothing else. */
+  clear(prefix: string): Promise<void>
+  close(): Promise<void>
+  /** Called with keys as short as the others; undefined where the client has none. */
+  readonly capabilities: StoreCapabilities | undefined
+}
+
+/** Options that all stores outside this process have. */
+export interface RemoteStoreOptions {
+  /** Keeps what several stores put into one server apart: letters, digits, `-` and `_`. Default `bw`. */
+  readonly namespace?: string | undefined
+  /** Bytes: a larger body is not kept. Default 64 MiB. */
+  readonly maxEntrySize?: number | undefined
+  /** Bytes in this process that recordings in flight may hold. Default 64 MiB. */
+  readonly maxRecordingBytes?: number | undefined
+  /** Milliseconds that anything is kept at most. Default: as long as it is asked for. */
+  readonly maxLifetime?: number | undefined
+  /** Default `systemClock`. */
+  readonly clock?: Clock | undefined
+}
+
+export const remoteOptionNames: readonly string[] = [
+  'namespace',
+  'maxEntrySize',
+  'maxRecordingBytes',
+  'maxLifetime',
+  'clock',
+]
+
+/** A store outside this process. It is an adapter for Keyv as well: `new Keyv({ store })`. */
+export interface RemoteStore extends Store {
+  readonly near: false
+  readonly capabilities?: StoreCapabilities
+  get(key: string): Promise<StoreItem | undefined>
+  set(key: string, item: StoreItem, lifetime?: number): Promise<void>
+  /** Resolves with whether there was something. */
+  delete(key: string): Promise<boolean>
+  clear(): Promise<void>
+  /** Connects. Need not be called: the first call does so. @throws StoreError that says what to do. */
+  ready(): Promise<void>
+  /** Ends connections. What is asked afterwards rejects. */
+  close(): Promise<void>
+  health(): StoreHealth
+}
+
+const KiB = 1024
+const MiB = KiB * KiB
+/** A body above this many bytes is kept in chunks of as many. */
+const chunkSize = 512 * KiB
+/** Chunks of one item that are on their way at the same time. */
+const chunksAtOnce = 4
+/** Some servers take no longer time to live. */
+const longestLifetime = 365 * 24 * 60 * 60 * 1000
+
+/** Metadata of an item whose body is kept in chunks beside it. */
+interface ChunkedMeta {
+  readonly kind: 'chunked'
+  /** Names the body that the chunks belong to: others may be writing under the same key. */
+  readonly id: string
+  readonly length: number
+  readonly crc32: number
+  readonly meta: object
+}
+
+/**
+ * A store on a client's bytes: hashed keys, frames, chunks, and what Keyv wants of an adapter.
+ * `own` are the names of options that the factory knows beside these.
+ *
+ * @throws TypeError or RangeError for an option it cannot use.
+ */
+export function remoteStore(name: string, backend: ByteBackend, options: RemoteStoreOptions): RemoteStore {
+  return new OnBytes(name, backend, options)
+}
+
+/** @throws TypeError where there is an option that neither `own` nor all remote stores have. */
+export function knownRemoteOptions(owner: string, options: unknown, own: readonly string[]): void {
+  knownOptions(owner, options, [...own, ...remoteOptionNames])
+}
+
+class OnBytes implements RemoteStore {
+  readonly name: string
+  readonly near = false
+  readonly maxEntrySize: number
+  readonly capabilities?: StoreCapabilities
+  /** For Keyv, which looks here for what an adapter was made with. */
+  readonly opts: object = {}
+  readonly #backend: ByteBackend
+  readonly #clock: Clock
+  readonly #maxReserved: number
+  readonly #maxLifetime: number
+  #prefix: string
+  #namespace: string
+  #reserved = 0
+  #opening: Promise<void> | undefined
+  #isClosed = false
+
+  constructor(name: string, backend: ByteBackend, options: RemoteStoreOptions) {
+    this.name = name
+    this.#backend = backend
+    this.#clock = clockOption('clock', options.clock, systemClock)
+    this.maxEntrySize = positiveInteger('maxEntrySize', options.maxEntrySize, 64 * MiB)
+    this.#maxReserved = positiveInteger('maxRecordingBytes', options.maxRecordingBytes, 64 * MiB)
+    this.#maxLifetime =
+      options.maxLifetime === undefined ? Infinity : positiveInteger('maxLifetime', options.maxLifetime, 1)
+    this.#namespace = options.namespace ?? 'bw'
+    if (typeof this.#namespace !== 'string' || !/^[\w-]{1,64}$/.test(this.#namespace)) {
+      throw new TypeError(`namespace must be 1 to 64 letters, digits, - or _, not ${quote(options.namespace)}`)
+    }
+    this.#prefix = `${this.#namespace}:`
+    if (backend.capabilities !== undefined) this.capabilities = this.#ofBackend(backend.capabilities)
+  }
+
+  async get(key: string): Promise<StoreItem | undefined> {
+    const id = this.#idOf(key)
+    await this.#open()
+    const bytes = await this.#backend.get(id)
+    const item = bytes && decodeItem(bytes)
+    if (item === undefined) return undefined
+    const whole = isChunked(item.meta) ? await this.#joined(id, item.meta) : item
+    return whole && (valueOfItem(whole) as StoreItem)
+  }
+
+  async set(key: string, value: StoreItem, lifetime?: number): Promise<void> {
+    const kept = this.#lifetimeOf(value, lifetime)
+    const item = itemOfKeyv(value)
+    if (!(kept > 0) || item.body.length > this.maxEntrySize) {
+      await this.delete(key)
+      return
+    }
+    const id = this.#idOf(key)
+    await this.#open()
+    if (item.body.length <= chunkSize) return this.#backend.set(id, encodeItem(item), kept)
+    await this.#setChunked(id, item, kept)
+  }
+
+  async delete(key: string): Promise<boolean> {
+    const id = this.#idOf(key)
+    await this.#open()
+    const bytes = await this.#backend.get(id)
+    const meta = bytes && decodeItem(bytes)?.meta
+    const chunks = meta !== undefined && isChunked(meta) ? chunkIds(id, meta.length) : []
+    await this.#backend.delete([id, ...chunks])
+    return bytes !== undefined
+  }
+
+  async clear(): Promise<void> {
+    await this.#open()
+    await this.#backend.clear(this.#prefix)
+  }
+
+  reserve(bytes: number): boolean {
+    if (!(bytes >= 0) || this.#reserved + bytes > this.#maxReserved) return false
+    this.#reserved += bytes
+    return true
+  }
+
+  release(bytes: number): void {
+    this.#reserved = Math.max(0, this.#reserved - bytes)
+  }
+
+  ready(): Promise<void> {
+    return this.#open()
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#opening?.catch(() => {})
+    await this.#backend.close()
+  }
+
+  health(): StoreHealth {
+    return healthOf(this)
+  }
+
+  // What Keyv asks of an adapter beyond get, set, delete and clear
+
+  get namespace(): string {
+    return this.#namespace
+  }
+
+  /** Keyv sets its own here. */
+  set namespace(name: string | undefined) {
+    if (name === undefined || name === '') return
+    this.#namespace = /^[\w-]{1,64}$/.test(name) ? name : hash('sha256', name, 'hex').slice(0, 32)
+    this.#prefix = `${this.#namespace}:`
+  }
+
+  async has(key: string): Promise<boolean> {
+    return (await this.get(key)) !== undefined
+  }
+
+  getMany(keys: readonly string[]): Promise<(StoreItem | undefined)[]> {
+    return Promise.all(keys.map((key) => this.get(key)))
+  }
+
+  async setMany(entries: readonly { key: string; value: StoreItem; ttl?: number }[]): Promise<void> {
+    await Promise.all(entries.map(({ key, value, ttl }) => this.set(key, value, ttl)))
+  }
+
+  async deleteMany(keys: readonly string[]): Promise<boolean> {
+    await Promise.all(keys.map((key) => this.delete(key)))
+    return true
+  }
+
+  /** Keyv listens for errors of its adapter; ours make the call reject instead. */
+  on(): this {
+    return this
+  }
+
+  disconnect(): Promise<void> {
+    return this.close()
+  }
+
+  // Chunks
+
+  async #setChunked(id: string, { meta, body }: StoreItem, lifetime: number): Promise<void> {
+    const name = randomBytes(9).toString('base64url')
+    const head: ChunkedMeta = { kind: 'chunked', id: name, length: body.length, crc32: crc32(body), meta }
+    const ids = chunkIds(id, body.length)
+    await inTurn(ids, chunksAtOnce, (chunk, index) => {
+      const part = body.subarray(index * chunkSize, (index + 1) * chunkSize)
+      return this.#backend.set(chunk, encodeItem({ meta: { kind: 'chunk', id: name, index }, body: part }), lifetime)
+    })
+    // Last, so that whoever finds it finds the chunks.
+    await this.#backend.set(id, encodeItem({ meta: head, body: NOTHING }), lifetime)
+  }
+
+  async #joined(id: string, head: ChunkedMeta): Promise<StoreItem | undefined> {
+    if (!Number.isSafeInteger(head.length) || head.length <= 0 || head.length > this.maxEntrySize) return undefined
+    const body = Buffer.allocUnsafeSlow(head.length)
+    let isWhole = true
+    await inTurn(chunkIds(id, head.length), chunksAtOnce, async (chunk, index) => {
+      const bytes = isWhole ? await this.#backend.get(chunk) : undefined
+      const found = bytes && decodeItem(bytes)
+      const meta = found?.meta as { id?: unknown; index?: unknown } | undefined
+      const length = Math.min(chunkSize, head.length - index * chunkSize)
+      if (found?.body.length === length && meta?.id === head.id && meta.index === index) {
+        body.set(found.body, index * chunkSize)
+      } else isWhole = false
+    })
+    return isWhole && crc32(body) === head.crc32 ? { meta: head.meta, body } : undefined
+  }
+
+  #lifetimeOf(value: unknown, lifetime: number | undefined): number {
+    const expires = isStoreItem(value) ? undefined : expiryOf(value)
+    const asked = expires === undefined ? (lifetime ?? Infinity) : expires - this.#clock.now()
+    const kept = Math.min(asked, this.#maxLifetime)
+    return kept === Infinity ? kept : Math.min(kept, longestLifetime)
+  }
+
+  #open(): Promise<void> {
+    if (this.#isClosed) return Promise.reject(new StoreError(`The store ${this.name} was closed`))
+    if (this.#opening === undefined) {
+      const opening = this.#backend.open()
+      this.#opening = opening
+      opening.catch(() => {
+        if (this.#opening === opening) this.#opening = undefined
+      })
+    }
+    return this.#opening
+  }
+
+  /** A key that every server takes, whatever characters and length ours has; the braces keep chunks on one cluster node. */
+  #idOf(key: string): string {
+    return `${this.#prefix}{${digest(key)}}`
+  }
+
+  /** The client's capabilities under keys of this namespace. */
+  #ofBackend(own: StoreCapabilities): StoreCapabilities {
+    const open = (): Promise<void> => this.#open()
+    const idOf = (key: string): string => `${this.#prefix}+{${digest(key)}}`
+    const { append, slice, publish, subscribe } = own
+    return {
+      scope: own.scope,
+      read: (key) => open().then(() => own.read(idOf(key))),
+      increment: (key, by, lifetime) => open().then(() => own.increment(idOf(key), by, lifetime)),
+      setIfAbsent: (key, value, lifetime) => open().then(() => own.setIfAbsent(idOf(key), value, lifetime)),
+      compareAndSwap: (key, expected, next, lifetime) =>
+        open().then(() => own.compareAndSwap(idOf(key), expected, next, lifetime)),
+      ...(append && {
+        append: (key: string, value: Buffer, lifetime: number) =>
+          open().then(() => append.call(own, idOf(key), value, lifetime)),
+      }),
+      ...(slice && { slice: (key: string, from: number) => open().then(() => slice.call(own, idOf(key), from)) }),
+      ...(publish && {
+        publish: (channel: string, text: string) => open().then(() => publish.call(own, idOf(channel), text)),
+      }),
+      ...(subscribe && {
+        subscribe: (channel: string, subscriber: Parameters<typeof subscribe>[1]) =>
+          open().then(() => subscribe.call(own, idOf(channel), subscriber)),
+      }),
+    }
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
+
+function digest(key: string): string {
+  // As UTF-8, all lone surrogates would be the same.
+  if (key.isWellFormed()) return hash('sha256', key, 'base64url')
+  return `u${hash('sha256', Buffer.from(key, 'utf16le'), 'base64url')}`
+}
+
+function isChunked(meta: object): meta is ChunkedMeta {
+  return (meta as Partial<ChunkedMeta>).kind === 'chunked'
+}
+
+function chunkIds(id: string, length: number): string[] {
+  return Array.from({ length: Math.ceil(length / chunkSize) }, (_, index) => `${id}:${index}`)
+}
+
+/** Does `work` for each of the items, some at a time. */
+async function inTurn<T>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T, index: number) => Promise<void>,
+): Promise<void> {
+  let next = 0
+  const worker = async (): Promise<void> => {
+    while (next < items.length) {
+      const index = next++
+      await work(items[index] as T, index)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker))
+}
