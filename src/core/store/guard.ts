@@ -5,8 +5,11 @@ import { FarGuard } from './guard/far-guard.ts'
 import { ConsecutiveFailureGate, type StoreGate } from './guard/gate.ts'
 import type { GuardedStore, Report, StoreEvent } from './guard/guarded-store.ts'
 import { NearGuard } from './guard/near-guard.ts'
+import { TieredGuard } from './guard/tiered-guard.ts'
 import { Writes } from './guard/writes.ts'
+import { HealthLog } from './health.ts'
 import type { Store } from './store.ts'
+import { isTiered } from './tiered.ts'
 
 export { StoreBudget } from './guard/budget.ts'
 export type { GuardedStore, StoreEvent } from './guard/guarded-store.ts'
@@ -41,8 +44,10 @@ export function guardStore(store: Store, options: StoreGuardOptions = {}): Guard
   knownOptions('guardStore', options, optionNames)
   const clock = clockOption('clock', options.clock, systemClock)
   const report = reporter(store.name, optionalFunction('onEvent', options.onEvent))
+  const health = new HealthLog(isTiered(store) ? store.farTier : store, clock)
   const far = {
-    gate: gateOption(options.gate) ?? defaultGate(clock, report),
+    health,
+    gate: gateOption(options.gate) ?? defaultGate(clock, report, health),
     writes: new Writes(
       positiveInteger('maxWrites', options.maxWrites, 256),
       positiveInteger('maxWriteBytes', options.maxWriteBytes, 16 * 1024 * 1024),
@@ -51,7 +56,10 @@ export function guardStore(store: Store, options: StoreGuardOptions = {}): Guard
     readTimeout: duration('storeTimeout', options.storeTimeout, 100),
     writeTimeout: duration('writeTimeout', options.writeTimeout, 2_000),
   }
-  return store.near ? new NearGuard(store, report) : new FarGuard(store, far)
+  if (store.near) return new NearGuard(store, report)
+  return isTiered(store)
+    ? new TieredGuard(new NearGuard(store.nearTier, report), new FarGuard(store.farTier, far), store.nearTtl)
+    : new FarGuard(store, far)
 }
 
 function reporter(store: string, onEvent: StoreGuardOptions['onEvent']): Report {
@@ -69,6 +77,9 @@ function gateOption(gate: StoreGate | undefined): StoreGate | undefined {
   throw new TypeError(`gate must have the method enter, not be ${quote(gate)}`)
 }
 
-function defaultGate(clock: Clock, report: Report): StoreGate {
-  return new ConsecutiveFailureGate(clock, (state) => report(`gate-${state}`))
+function defaultGate(clock: Clock, report: Report, health: HealthLog): StoreGate {
+  return new ConsecutiveFailureGate(clock, (state, error) => {
+    report(`gate-${state}`)
+    health.gate(state, error)
+  })
 }

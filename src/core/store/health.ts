@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import { eventChannel } from '../events.ts'
 import { withoutCredentials } from './errors.ts'
 
@@ -22,11 +23,45 @@ export function healthOf(store: object): StoreHealth {
 }
 
 /** Notes a change, and tells `breakwater:store` of it. `now` in epoch ms. */
-export function noteHealth(store: { readonly name: string }, state: HealthState, now: number, error?: unknown): void {
+function noteHealth(store: { readonly name: string }, state: HealthState, now: number, error?: unknown): void {
   if (healthOf(store).state === state) return
   const reason =
     error === undefined ? undefined : withoutCredentials(error instanceof Error ? error.message : String(error))
   known.set(store, { state, reason, since: now })
   const channel = eventChannel('breakwater:store')
   if (channel.hasSubscribers) channel.publish({ store: store.name, type: state, reason })
+}
+
+/** A store is not called up again until it has not failed for so long, ms. */
+const recovery = 5_000
+
+/** What a guard sees of one store's calls, as its health. */
+export class HealthLog {
+  readonly #store: { readonly name: string }
+  readonly #clock: Clock
+  #failedAt = 0
+
+  constructor(store: { readonly name: string }, clock: Clock) {
+    this.#store = store
+    this.#clock = clock
+  }
+
+  succeeded(): void {
+    if (healthOf(this.#store).state !== 'degraded') return
+    if (this.#clock.monotonic() - this.#failedAt >= recovery) this.#note('up')
+  }
+
+  failed(error: unknown): void {
+    this.#failedAt = this.#clock.monotonic()
+    if (healthOf(this.#store).state === 'up') this.#note('degraded', error)
+  }
+
+  /** The gate before the store has changed. */
+  gate(state: 'open' | 'closed', error?: unknown): void {
+    this.#note(state === 'open' ? 'down' : 'up', error)
+  }
+
+  #note(state: HealthState, error?: unknown): void {
+    noteHealth(this.#store, state, this.#clock.now(), error)
+  }
 }

@@ -1,4 +1,5 @@
 import { isStoreItem } from '../check.ts'
+import type { HealthLog } from '../health.ts'
 import type { Store, StoreItem } from '../store.ts'
 import type { StoreBudget } from './budget.ts'
 import { type Outcome, waitAtMost, withDeadline } from './deadline.ts'
@@ -13,8 +14,6 @@ interface Call {
   reported: boolean
 }
 
-type Attempt<T> = Outcome<T> | { readonly type: 'skipped' }
-
 /** Before a store that answers with promises: whatever it does, a read is a miss after its deadline. */
 export class FarGuard implements GuardedStore {
   readonly name: string
@@ -24,12 +23,20 @@ export class FarGuard implements GuardedStore {
   readonly #gate: StoreGate
   readonly #writes: Writes
   readonly #report: Report
+  readonly #health: HealthLog
   readonly #readTimeout: number
   readonly #writeTimeout: number
 
   constructor(
     store: Store,
-    parts: { gate: StoreGate; writes: Writes; report: Report; readTimeout: number; writeTimeout: number },
+    parts: {
+      gate: StoreGate
+      writes: Writes
+      report: Report
+      health: HealthLog
+      readTimeout: number
+      writeTimeout: number
+    },
   ) {
     this.name = store.name
     this.maxEntrySize = store.maxEntrySize
@@ -37,6 +44,7 @@ export class FarGuard implements GuardedStore {
     this.#gate = parts.gate
     this.#writes = parts.writes
     this.#report = parts.report
+    this.#health = parts.health
     this.#readTimeout = parts.readTimeout
     this.#writeTimeout = parts.writeTimeout
   }
@@ -54,6 +62,10 @@ export class FarGuard implements GuardedStore {
     }
   }
 
+  latest(key: string, budget?: StoreBudget, signal?: AbortSignal): Promise<StoreItem | undefined> {
+    return this.get(key, budget, signal)
+  }
+
   set(key: string, item: StoreItem, lifetime: number): Promise<boolean> {
     return this.#write('set', key, item.body.length, () => this.#store.set(key, item, lifetime))
   }
@@ -65,7 +77,7 @@ export class FarGuard implements GuardedStore {
   async clear(): Promise<boolean> {
     await this.#writes.settled()
     const call: Call = { operation: 'clear', deadline: this.#writeTimeout, reported: false }
-    return (await this.#attempt(call, () => this.#store.clear())).type === 'value'
+    return this.#isDone(call, () => this.#store.clear())
   }
 
   reserve(bytes: number): boolean {
@@ -92,7 +104,10 @@ export class FarGuard implements GuardedStore {
     patience: number,
     signal: AbortSignal | undefined,
   ): Promise<StoreItem | undefined> {
-    const attempt = this.#attempt(call, () => this.#store.get(key))
+    const permit = this.#enter(call)
+    if (permit === undefined) return undefined
+    const attempt = this.#attempt(call, permit, () => this.#store.get(key))
+    if (permit.isProbe) return this.#tell({ ...call }, 'skipped')
     const isShorter = signal !== undefined || patience < call.deadline
     const seen = await (isShorter ? waitAtMost(attempt, patience, signal) : attempt)
     if (seen === undefined) return signal?.aborted ? undefined : this.#tell(call, 'timeout')
@@ -112,26 +127,34 @@ export class FarGuard implements GuardedStore {
       this.#tell(call, 'dropped')
       return false
     }
-    const attempt = await this.#writes.run(key, bytes, () => this.#attempt(call, write))
-    return attempt.type === 'value'
+    return this.#writes.run(key, bytes, () => this.#isDone(call, write))
   }
 
-  /** Calls the store if its gate lets us, and tells the gate and the listener what came of it. Never rejects. */
-  async #attempt<T>(call: Call, run: () => T | Promise<T>): Promise<Attempt<T>> {
+  /** Whether a write arrived. Never rejects. */
+  async #isDone(call: Call, write: () => void | Promise<void>): Promise<boolean> {
     const permit = this.#enter(call)
-    if (permit === undefined) return { type: 'skipped' }
+    return permit !== undefined && (await this.#attempt(call, permit, write)).type === 'value'
+  }
+
+  /** Calls the store, and tells the gate and the listener what came of it. Never rejects. */
+  async #attempt<T>(call: Call, permit: StorePermit, run: () => T | Promise<T>): Promise<Outcome<T>> {
     const outcome = await withDeadline(run, call.deadline, call.operation !== 'get')
     switch (outcome.type) {
       case 'value':
         permit.succeed()
+        this.#health.succeeded()
         break
       case 'error':
         this.#tell(call, 'error', outcome.error)
+        this.#health.failed(outcome.error)
         permit.fail(outcome.error)
         break
-      case 'late':
+      case 'late': {
+        const error = new Error(`The store ${this.name} did not answer within ${call.deadline} ms`)
         this.#tell(call, 'timeout')
-        permit.fail(new Error(`The store ${this.name} did not answer within ${call.deadline} ms`))
+        this.#health.failed(error)
+        permit.fail(error)
+      }
     }
     return outcome
   }

@@ -2,6 +2,8 @@ import type { Clock } from '../../clock.ts'
 
 /** Leave to call a store once; exactly one of the two is called when the outcome is known. */
 export interface StorePermit {
+  /** The call only tries whether the store is back: nobody should wait for it. */
+  readonly isProbe?: boolean
   succeed(): void
   fail(error: unknown): void
 }
@@ -23,15 +25,15 @@ const longestInterval = 30_000
 const unharmed: State = { type: 'closed', failures: 0 }
 
 /**
- * Opens after 5 failures in a row and skips the store for 1 s; then one call is let through as a probe.
+ * Opens after 5 failures in a row and skips the store for 1 s; then one call is made as a probe, for which nobody waits.
  * The interval doubles up to 30 s while probes fail; the first that succeeds closes the gate.
  */
 export class ConsecutiveFailureGate implements StoreGate {
   readonly #clock: Clock
-  readonly #onChange: (state: 'open' | 'closed') => void
+  readonly #onChange: (state: 'open' | 'closed', error?: unknown) => void
   #state: State = unharmed
 
-  constructor(clock: Clock, onChange: (state: 'open' | 'closed') => void) {
+  constructor(clock: Clock, onChange: (state: 'open' | 'closed', error?: unknown) => void) {
     this.#clock = clock
     this.#onChange = onChange
   }
@@ -48,18 +50,19 @@ export class ConsecutiveFailureGate implements StoreGate {
     succeed: () => {
       if (this.#state.type === 'closed') this.#state = unharmed
     },
-    fail: () => {
+    fail: (error) => {
       if (this.#state.type !== 'closed') return
       const failures = this.#state.failures + 1
       if (failures < failuresToOpen) this.#state = { type: 'closed', failures }
       else {
         this.#open(firstInterval)
-        this.#onChange('open')
+        this.#onChange('open', error)
       }
     },
   }
 
   readonly #probe: StorePermit = {
+    isProbe: true,
     succeed: () => {
       this.#state = unharmed
       this.#onChange('closed')

@@ -2,11 +2,12 @@ import type { StoreItem } from '../store.ts'
 import type { StoreBudget } from './budget.ts'
 
 /**
- * A store that cannot hurt: no call throws, rejects or lasts. A near store's calls answer at once,
- * a far one's with a promise. Writes tell whether they arrived; nobody has to wait for that.
+ * A store that cannot hurt: no call throws, rejects or lasts. A near store's calls answer at once, a far one's with a
+ * promise, and of two tiers either way. Writes tell whether they arrived; nobody has to wait for that.
  */
 export interface GuardedStore {
   readonly name: string
+  /** Whether every call answers at once. */
   readonly near: boolean
   /** Bytes: a body above this is never handed to `set`. */
   readonly maxEntrySize: number
@@ -15,6 +16,12 @@ export interface GuardedStore {
    * or when `signal` aborts.
    */
   get(key: string, budget?: StoreBudget, signal?: AbortSignal): StoreItem | undefined | Promise<StoreItem | undefined>
+  /** What all processes agree on: past a near tier, which may be behind. */
+  latest(
+    key: string,
+    budget?: StoreBudget,
+    signal?: AbortSignal,
+  ): StoreItem | undefined | Promise<StoreItem | undefined>
   /** Keeps `item` for at most `lifetime` ms. Writes under one key arrive in the order they were made. */
   set(key: string, item: StoreItem, lifetime: number): boolean | Promise<boolean>
   delete(key: string): boolean | Promise<boolean>

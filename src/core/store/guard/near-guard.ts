@@ -28,6 +28,10 @@ export class NearGuard implements GuardedStore {
     return undefined
   }
 
+  latest(key: string): StoreItem | undefined {
+    return this.get(key)
+  }
+
   set(key: string, item: StoreItem, lifetime: number): boolean {
     return this.#write('set', () => this.#store.set(key, item, lifetime))
   }

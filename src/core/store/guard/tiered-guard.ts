@@ -1,0 +1,82 @@
+import type { StoreItem } from '../store.ts'
+import type { StoreBudget } from './budget.ts'
+import type { FarGuard } from './far-guard.ts'
+import type { GuardedStore } from './guarded-store.ts'
+import type { NearGuard } from './near-guard.ts'
+
+/** The reads of one key that are under way to the far tier. */
+interface Reads {
+  count: number
+  /** The key was written meanwhile, so what they bring may be what was there before. */
+  areOld: boolean
+}
+
+/** Before two tiers: a read answers at once where the near one has it. */
+export class TieredGuard implements GuardedStore {
+  readonly name: string
+  readonly near = false
+  readonly maxEntrySize: number
+  readonly #near: NearGuard
+  readonly #far: FarGuard
+  readonly #nearTtl: number
+  readonly #reads = new Map<string, Reads>()
+
+  constructor(near: NearGuard, far: FarGuard, nearTtl: number) {
+    this.name = `${near.name}+${far.name}`
+    this.maxEntrySize = far.maxEntrySize
+    this.#near = near
+    this.#far = far
+    this.#nearTtl = nearTtl
+  }
+
+  get(key: string, budget?: StoreBudget, signal?: AbortSignal): StoreItem | Promise<StoreItem | undefined> {
+    return this.#near.get(key) ?? this.latest(key, budget, signal)
+  }
+
+  async latest(key: string, budget?: StoreBudget, signal?: AbortSignal): Promise<StoreItem | undefined> {
+    const reads = this.#reads.get(key) ?? { count: 0, areOld: false }
+    this.#reads.set(key, reads)
+    reads.count++
+    const found = await this.#far.get(key, budget, signal)
+    if (--reads.count === 0 && this.#reads.get(key) === reads) this.#reads.delete(key)
+    if (found !== undefined && !reads.areOld) this.#keepNear(key, found, this.#nearTtl)
+    return found
+  }
+
+  set(key: string, item: StoreItem, lifetime: number): Promise<boolean> {
+    this.#outdate(key)
+    this.#keepNear(key, item, lifetime)
+    return this.#far.set(key, item, lifetime)
+  }
+
+  delete(key: string): Promise<boolean> {
+    this.#outdate(key)
+    this.#near.delete(key)
+    return this.#far.delete(key)
+  }
+
+  clear(): Promise<boolean> {
+    for (const key of this.#reads.keys()) this.#outdate(key)
+    this.#near.clear()
+    return this.#far.clear()
+  }
+
+  reserve(bytes: number): boolean {
+    return this.#near.reserve(bytes)
+  }
+
+  release(bytes: number): void {
+    this.#near.release(bytes)
+  }
+
+  #keepNear(key: string, item: StoreItem, lifetime: number): void {
+    if (item.body.length <= this.#near.maxEntrySize) this.#near.set(key, item, Math.min(lifetime, this.#nearTtl))
+    else this.#near.delete(key)
+  }
+
+  #outdate(key: string): void {
+    const reads = this.#reads.get(key)
+    if (reads !== undefined) reads.areOld = true
+    this.#reads.delete(key)
+  }
+}
