@@ -23,15 +23,20 @@ export class BanLog {
   #prefixes = new Map<string, Purged & { authority: string | undefined; prefix: string }>()
   #all: Purged = { hard: 0, soft: 0, softAt: 0 }
 
-  /** Records a purge; `soft` makes stale what a hard one removes. `now` in epoch ms. */
+  /** Records a purge of this process; `soft` makes stale what a hard one removes. `now` in epoch ms. */
   add(ban: Ban, soft: boolean, now: number): void {
-    const sequence = ++this.latest
+    this.note(ban, soft, now, this.latest + 1)
+  }
+
+  /** Records a purge under the number that a log shared with other processes gave it. `at` in epoch ms. */
+  note(ban: Ban, soft: boolean, at: number, sequence: number): void {
+    this.latest = Math.max(this.latest, sequence)
     const mark = (known: Purged | undefined): Purged => {
       const purged = known ?? { hard: 0, soft: 0, softAt: 0 }
       if (soft) {
-        purged.soft = sequence
-        purged.softAt = now
-      } else purged.hard = sequence
+        if (sequence > purged.soft) purged.softAt = at
+        purged.soft = Math.max(purged.soft, sequence)
+      } else purged.hard = Math.max(purged.hard, sequence)
       return purged
     }
     switch (ban.kind) {
@@ -55,6 +60,12 @@ export class BanLog {
         return this.#keep(this.#prefixes, id, purged)
       }
     }
+  }
+
+  /** What a shared log stands at. Purges up to `floor` are not all known: what has passed fewer counts as purged. */
+  raise(floor: number, latest: number): void {
+    this.latest = Math.max(this.latest, latest)
+    this.#all.hard = Math.max(this.#all.hard, floor)
   }
 
   /** What has befallen an entry since its own number: removed, made stale at a time (ms), or nothing. */

@@ -12,6 +12,7 @@ import type { Store } from './store.ts'
 import { isTiered } from './tiered.ts'
 
 export { StoreBudget } from './guard/budget.ts'
+export { type Outcome, waitAtMost, withDeadline } from './guard/deadline.ts'
 export type { GuardedStore, StoreEvent } from './guard/guarded-store.ts'
 
 export interface StoreGuardOptions {

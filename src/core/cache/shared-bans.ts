@@ -1,0 +1,153 @@
+import type { Clock } from '../clock.ts'
+import type { Ban } from '../events.ts'
+import type { StoreCapabilities } from '../store/capabilities.ts'
+import { StoreError, storeError } from '../store/errors.ts'
+import { type Outcome, type StoreBudget, waitAtMost, withDeadline } from '../store/guard.ts'
+import { withLists } from '../store/lists.ts'
+import { SharedLog } from '../store/shared-log.ts'
+import type { BanLog } from './bans.ts'
+
+/** A purge as the log holds it; `at` in epoch ms. */
+interface BanRecord {
+  readonly ban: Ban
+  readonly soft: boolean
+  readonly at: number
+}
+
+const channel = 'bans'
+/** How long a purge may take to reach the store, ms. */
+const writeTimeout = 2_000
+/** How long a store that failed is left alone, ms. */
+const retryAfter = 1_000
+
+/**
+ * Mirrors the purges of all processes that share a store. Where the store can push, a purge is read as soon as it is
+ * made; a push is a hint, so the log is read every `interval` ms as well, while there are lookups.
+ */
+export class SharedBans {
+  readonly #bans: BanLog
+  readonly #capabilities: StoreCapabilities
+  readonly #log: SharedLog
+  readonly #clock: Clock
+  readonly #interval: number
+  readonly #timeout: number
+  readonly #listeners = new Set<() => void>()
+  #last: Promise<unknown> = Promise.resolve()
+  #reading: Promise<void> | undefined
+  #readAt = Number.NEGATIVE_INFINITY
+  #failedAt = Number.NEGATIVE_INFINITY
+  #subscription: 'none' | 'asked' | 'standing' = 'none'
+
+  /** `interval` ms between readings at most; `timeout` ms for one reading. */
+  constructor(
+    bans: BanLog,
+    capabilities: StoreCapabilities,
+    { clock, interval, timeout }: { clock: Clock; interval: number; timeout: number },
+  ) {
+    this.#bans = bans
+    this.#capabilities = capabilities
+    this.#log = new SharedLog(withLists(capabilities), 'bans', clock)
+    this.#clock = clock
+    this.#interval = interval
+    this.#timeout = timeout
+  }
+
+  /** `listener` is told whenever a purge was read. */
+  listen(listener: () => void): void {
+    this.#listeners.add(listener)
+  }
+
+  /**
+   * For a lookup: undefined where the mirror is recent enough, else a promise that resolves when it has been read or
+   * time is up. Never rejects.
+   */
+  refresh(budget: StoreBudget | undefined, signal: AbortSignal | undefined): Promise<void> | undefined {
+    const now = this.#clock.monotonic()
+    const age = now - this.#readAt
+    if (age <= this.#interval / 2 || now - this.#failedAt < retryAfter) return undefined
+    const reading = this.#reading ?? this.#read()
+    if (age <= this.#interval) return undefined
+    budget?.begin()
+    return waitAtMost(reading, budget?.remaining() ?? this.#timeout, signal).finally(() => budget?.end())
+  }
+
+  /** Adds a purge for all processes; resolves when the store has it and this process has read it. @throws StoreError. */
+  async add(ban: Ban, soft: boolean): Promise<void> {
+    const record: BanRecord = { ban, soft, at: this.#clock.now() }
+    const outcome = await this.#inTurn(() => this.#log.append(Buffer.from(JSON.stringify(record))), writeTimeout, false)
+    if (outcome.type === 'error') throw storeError('The purge could not be written; try again', outcome.error)
+    if (outcome.type === 'late') {
+      throw new StoreError(`The purge did not reach the store within ${writeTimeout} ms; it may still, or try again`)
+    }
+    const hint = this.#capabilities.publish?.(channel, '')
+    await Promise.all([this.#read(), hint?.catch(() => {})])
+  }
+
+  /** Reads what is new. Never rejects. */
+  #read(): Promise<void> {
+    const reading = this.#readNow().finally(() => {
+      if (this.#reading === reading) this.#reading = undefined
+    })
+    this.#reading = reading
+    return reading
+  }
+
+  async #readNow(): Promise<void> {
+    const startedAt = this.#clock.monotonic()
+    const outcome = await this.#inTurn(() => this.#log.read(), this.#timeout, true)
+    if (outcome.type !== 'value') {
+      this.#failedAt = this.#clock.monotonic()
+      return
+    }
+    const { records, latest, floor } = outcome.value
+    this.#readAt = startedAt
+    for (const { sequence, value } of records) {
+      const { ban, soft, at } = parsed(value)
+      this.#bans.note(ban, soft, at, sequence)
+    }
+    this.#bans.raise(floor, latest)
+    if (records.length > 0) for (const listener of this.#listeners) listener()
+    this.#subscribe()
+  }
+
+  #subscribe(): void {
+    if (this.#subscription !== 'none' || this.#capabilities.subscribe === undefined) return
+    this.#subscription = 'asked'
+    const read = (): void => void this.#read()
+    this.#capabilities.subscribe(channel, { message: read, connected: read, lost() {} }).then(
+      () => {
+        this.#subscription = 'standing'
+      },
+      () => {
+        this.#subscription = 'none'
+      },
+    )
+  }
+
+  /** The log's calls, one after the other; one that hangs does not hold up the next. */
+  #inTurn<T>(call: () => Promise<T>, timeout: number, background: boolean): Promise<Outcome<T>> {
+    const turn = this.#last.then(() => withDeadline(call, timeout, background))
+    this.#last = turn
+    return turn
+  }
+}
+
+/** What cannot be read may have been any purge. */
+function parsed(value: Buffer): BanRecord {
+  try {
+    const { ban, soft, at } = JSON.parse(value.toString()) as Partial<BanRecord>
+    if (isBan(ban) && typeof soft === 'boolean' && typeof at === 'number') return { ban, soft, at }
+  } catch {
+    // A later version may write what this one does not know.
+  }
+  return { ban: { kind: 'all' }, soft: false, at: 0 }
+}
+
+function isBan(value: unknown): value is Ban {
+  if (typeof value !== 'object' || value === null) return false
+  const { kind, authority, target, prefix, group } = value as Record<string, unknown>
+  if (kind === 'all') return true
+  if (authority !== undefined && typeof authority !== 'string') return false
+  const named = { target, prefix, group }[kind as 'target' | 'prefix' | 'group']
+  return typeof named === 'string'
+}

@@ -1,0 +1,148 @@
+import type { Clock } from '../clock.ts'
+import type { ListCapabilities } from './capabilities.ts'
+import { StoreError } from './errors.ts'
+
+/** A record of a log. */
+export interface LogRecord {
+  readonly sequence: number
+  readonly value: Buffer
+}
+
+/** What a log had to say since it was last read. */
+export interface LogNews {
+  readonly records: readonly LogRecord[]
+  /** The number of the newest record, or what the next one will be greater than. */
+  readonly latest: number
+  /** Records up to this number may have been lost or dropped without having been read. */
+  readonly floor: number
+}
+
+/** Where the log stands: its segments from the oldest kept to the one that is written to. */
+interface Head {
+  readonly first: number
+  readonly segment: number
+}
+
+/** A place in the log. */
+interface Position {
+  readonly segment: number
+  readonly index: number
+}
+
+/** Records in one list of the store, and lists kept: 10,240 records. */
+const segmentSize = 128
+const segmentsKept = 80
+/** A log is written to rarely, and must outlive whatever it speaks of, ms. */
+const lifetime = 365 * 24 * 60 * 60 * 1000
+/** How often a change of the head is tried anew because another process came between. */
+const attempts = 20
+/** Numbers of first segments are tenths of seconds since 1970, so that a log made anew begins above the one it follows. */
+const segmentTime = 100
+
+/**
+ * A log in a store that all processes add to and each reads on from where it was. Records have rising numbers. It is
+ * bounded: of more than 10,240 records the oldest are dropped; who has not read them is told so by `floor`.
+ * The calls of one instance should not overlap: records may come twice then.
+ */
+export class SharedLog {
+  readonly #capabilities: ListCapabilities
+  readonly #name: string
+  readonly #clock: Clock
+  /** The next record to read. */
+  #at: Position | undefined
+  #floor = 0
+
+  constructor(capabilities: ListCapabilities, name: string, clock: Clock) {
+    this.#capabilities = capabilities
+    this.#name = name
+    this.#clock = clock
+  }
+
+  /** @throws what the store rejects with, and StoreError where the log changes hands without end. */
+  async append(value: Buffer): Promise<void> {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const { head, bytes } = await this.#head()
+      const length = await this.#capabilities.append(this.#segmentKey(head.segment), value, lifetime)
+      if (length <= segmentSize && !this.#hasRead(head.segment, length)) return
+      // Full; or the store has lost the list, and the record stands where others have read already.
+      await this.#swap(bytes, {
+        first: Math.max(head.first, head.segment + 2 - segmentsKept),
+        segment: head.segment + 1,
+      })
+    }
+    throw this.#unsettled()
+  }
+
+  /** What is new. @throws as `append`. */
+  async read(): Promise<LogNews> {
+    const { head } = await this.#head()
+    if (this.#at === undefined || this.#at.segment < head.first) this.#floor = head.first * segmentSize
+    let at = this.#startIn(head)
+    const records: LogRecord[] = []
+    for (;;) {
+      const { segment, index } = at
+      const values = (await this.#capabilities.slice(this.#segmentKey(segment), index)).slice(0, segmentSize - index)
+      values.forEach((value, i) => records.push({ sequence: segment * segmentSize + index + i + 1, value }))
+      at = { segment, index: index + values.length }
+      if (segment >= head.segment) break
+      if (at.index < segmentSize) this.#floor = (segment + 1) * segmentSize
+      at = { segment: segment + 1, index: 0 }
+    }
+    this.#at = at
+    return { records, latest: at.segment * segmentSize + at.index, floor: this.#floor }
+  }
+
+  #startIn({ first }: Head): Position {
+    return this.#at === undefined || this.#at.segment < first ? { segment: first, index: 0 } : this.#at
+  }
+
+  #hasRead(segment: number, length: number): boolean {
+    return this.#at?.segment === segment && this.#at.index >= length
+  }
+
+  /** The head; a new one where there is none, or only one of a log that this one cannot follow. */
+  async #head(): Promise<{ head: Head; bytes: Buffer }> {
+    const least = this.#at === undefined ? 0 : this.#at.segment
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const bytes = await this.#capabilities.read(this.#headKey)
+      const head = bytes && parseHead(bytes)
+      if (bytes !== undefined && head !== undefined && head.segment >= least) return { head, bytes }
+      const segment = Math.max(Math.floor(this.#clock.now() / segmentTime), least + 1)
+      const anew = { first: segment, segment }
+      if (bytes === undefined) await this.#capabilities.setIfAbsent(this.#headKey, encodeHead(anew), lifetime)
+      else await this.#swap(bytes, anew)
+    }
+    throw this.#unsettled()
+  }
+
+  async #swap(before: Buffer, head: Head): Promise<void> {
+    await this.#capabilities.compareAndSwap(this.#headKey, before, encodeHead(head), lifetime)
+  }
+
+  get #headKey(): string {
+    return `log ${this.#name}`
+  }
+
+  #segmentKey(segment: number): string {
+    return `log ${this.#name} ${segment}`
+  }
+
+  #unsettled(): StoreError {
+    return new StoreError(`The log ${this.#name} could not be written: others changed it ${attempts} times meanwhile`)
+  }
+}
+
+function encodeHead(head: Head): Buffer {
+  return Buffer.from(JSON.stringify(head))
+}
+
+function parseHead(bytes: Buffer): Head | undefined {
+  try {
+    const { first, segment } = JSON.parse(bytes.toString()) as Partial<Head>
+    const isHead =
+      Number.isSafeInteger(first) && Number.isSafeInteger(segment) && (first as number) <= (segment as number)
+    return isHead ? { first: first as number, segment: segment as number } : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest'
+import type { ListCapabilities } from '../../src/core/store/capabilities.ts'
+import { withLists } from '../../src/core/store/lists.ts'
+import { SharedLog } from '../../src/core/store/shared-log.ts'
+import { HeldClock } from './held-clock.ts'
+
+/** Values in a Map behind promises; `lose` forgets what a server that is short of memory might. */
+class Values {
+  readonly kept = new Map<string, Buffer>()
+  readonly capabilities: ListCapabilities = withLists({
+    scope: 'process',
+    read: async (key) => this.kept.get(key),
+    increment: async () => 0,
+    setIfAbsent: async (key, value) => !this.kept.has(key) && Boolean(this.kept.set(key, value)),
+    compareAndSwap: async (key, expected, next) => {
+      if (!this.kept.get(key)?.equals(expected)) return false
+      if (next === undefined) this.kept.delete(key)
+      else this.kept.set(key, next)
+      return true
+    },
+  })
+
+  lose(part: (key: string) => boolean): void {
+    for (const key of this.kept.keys()) if (part(key)) this.kept.delete(key)
+  }
+}
+
+const clock = new HeldClock()
+const open = (values: Values): SharedLog => new SharedLog(values.capabilities, 'test', clock)
+const text = (log: SharedLog) => log.read().then(({ records }) => records.map(({ value }) => value.toString()))
+const fill = async (log: SharedLog, count: number, from = 0): Promise<void> => {
+  for (let i = 0; i < count; i++) await log.append(Buffer.from(String(from + i)))
+}
+
+describe('a shared log', () => {
+  test('is read on from where each reader was', async () => {
+    const values = new Values()
+    const [one, other] = [open(values), open(values)]
+    await fill(one, 3)
+    expect(await text(other)).toEqual(['0', '1', '2'])
+    await fill(other, 2, 3)
+    expect(await text(other)).toEqual(['3', '4'])
+    expect(await text(one)).toEqual(['0', '1', '2', '3', '4'])
+    expect(await text(one)).toEqual([])
+  })
+
+  test('numbers records in order, the same for all readers', async () => {
+    const values = new Values()
+    const [one, other] = [open(values), open(values)]
+    await fill(one, 300)
+    const [read, alsoRead] = [await one.read(), await other.read()]
+    const numbers = read.records.map(({ sequence }) => sequence)
+    expect(numbers).toEqual([...numbers].sort((a, b) => a - b))
+    expect(new Set(numbers).size).toBe(300)
+    expect(alsoRead).toEqual(read)
+    expect(read.latest).toBe(numbers.at(-1))
+    expect(read.floor).toBeLessThan(numbers[0] as number)
+  })
+
+  test('loses nothing of what 8 writers add at the same time', async () => {
+    const values = new Values()
+    await Promise.all(Array.from({ length: 8 }, (_, writer) => fill(open(values), 50, writer * 50)))
+    const all = await text(open(values))
+    expect(all.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 400 }, (_, i) => i))
+  })
+
+  test('drops the oldest of more than 10,240 records, and says so to who has not read them', async () => {
+    const values = new Values()
+    const [writer, idle] = [open(values), open(values)]
+    await writer.append(Buffer.from('first'))
+    const { latest } = await idle.read()
+    await fill(writer, 10_500)
+    const late = await idle.read()
+    expect(late.floor).toBeGreaterThan(latest)
+    expect(late.records.length).toBeLessThanOrEqual(10_240)
+    expect(late.records.at(-1)?.value.toString()).toBe('10499')
+  }, 30_000)
+
+  test('that the store has lost begins anew above all that was read', async () => {
+    const values = new Values()
+    const [one, other] = [open(values), open(values)]
+    await fill(one, 5)
+    const before = await one.read()
+    await other.read()
+    values.lose(() => true)
+    await other.append(Buffer.from('new'))
+    const after = await one.read()
+    expect(after.records.map(({ value }) => value.toString())).toEqual(['new'])
+    expect(after.floor).toBeGreaterThanOrEqual(before.latest)
+    expect((await other.read()).floor).toBeGreaterThanOrEqual(before.latest)
+  })
+
+  test('of which a part was lost says that what it held is not known', async () => {
+    const values = new Values()
+    const [one, other] = [open(values), open(values)]
+    await fill(one, 5)
+    await one.read()
+    const { latest } = await other.read()
+    values.lose((key) => /\d$/.test(key))
+    await one.append(Buffer.from('after'))
+    const news = await other.read()
+    expect(news.floor).toBeGreaterThanOrEqual(latest)
+    expect(news.records.map(({ value }) => value.toString())).toEqual(['after'])
+  })
+
+  test('a head that cannot be read is made anew', async () => {
+    const values = new Values()
+    await fill(open(values), 1)
+    for (const key of values.kept.keys()) if (!/\d$/.test(key)) values.kept.set(key, Buffer.from('{'))
+    clock.pass(1_000)
+    await fill(open(values), 1)
+    expect(await text(open(values))).toEqual(['0'])
+  })
+})
