@@ -9,10 +9,14 @@ const LABELS: Readonly<Record<string, string>> = {
   shield: '**`shield`**',
   express: 'Express 5 alone',
   'express-cache': '**`breakwater/express`**, first `app.use`',
+  'express-ceiling': 'first `app.use` in Express 5 that only writes a constant answer (ceiling)',
+  'express-map': 'Express 5, a few lines and a Map of 16,000 answers, no policy (floor)',
   apicache: 'apicache on Express 5',
   koa: 'Koa 3 alone',
   'koa-cache': '**`breakwater/koa`**, first `app.use`',
   'koa-cache-second': '**`breakwater/koa`**, second',
+  'koa-second-ceiling': 'second in Koa 3 that only sets a constant answer (ceiling)',
+  'koa-map': 'Koa 3, a few lines and a Map of 16,000 answers, no policy (floor)',
   'koa-cash': 'koa-cash on Koa 3',
   ocache: 'ocache on node:http',
   undici: 'undici without a cache',
@@ -43,9 +47,18 @@ Written by \`npm run bench\`, which installs the peers into \`bench\` when it is
 ## What was to be reached
 
 ${table(
-  ['what', 'bar', 'figure', ''],
-  bars(results).map(({ what, bar, figure, reached }) => [what, bar, figure, reached ? 'reached' : 'not reached']),
+  ['what', 'bar', 'figure', '', 'without any policy'],
+  bars(results).map(({ what, bar, figure, reached, bare }) => [
+    what,
+    bar,
+    figure,
+    reached ? 'reached' : 'not reached',
+    bare ?? '',
+  ]),
 )}
+
+*Without any policy* is what the same place costs if nothing is decided there: a handler that writes a constant answer,
+or a Map that keeps whatever comes. It is no bar. [decisions/0007](decisions/0007-figures-not-reached.md) says more.
 
 ## Hits
 

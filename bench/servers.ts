@@ -5,7 +5,7 @@ import { sockets } from './load/sockets.ts'
 import { hasWrk, wrk } from './load/wrk.ts'
 import { median } from './statistics.ts'
 import type { SubjectName } from './subjects/index.ts'
-import type { RawAnswer } from './subjects/subject.ts'
+import type { FixedAnswer } from './subjects/subject.ts'
 
 /** What is asked of a group of servers, again and again. */
 export interface ServerScenario {
@@ -32,6 +32,12 @@ interface Running {
 }
 
 const PATH = '/item/1'
+/** Who repeats whose answer. */
+const MODELS: Partial<Record<SubjectName, SubjectName>> = {
+  raw: 'shield',
+  'express-ceiling': 'express-cache',
+  'koa-second-ceiling': 'koa-cache-second',
+}
 export const generator: Generator = hasWrk() ? wrk : sockets
 export const generatorName = hasWrk() ? 'wrk' : 'sockets of our own'
 
@@ -39,8 +45,8 @@ export const generatorName = hasWrk() ? 'wrk' : 'sockets of our own'
 export async function measure(scenario: ServerScenario, { rounds, seconds }: Effort): Promise<Figures> {
   const running: Running[] = []
   try {
-    // The raw server comes last: it repeats what the shield answers.
-    const names = [...scenario.subjects].sort((a, b) => Number(a === 'raw') - Number(b === 'raw'))
+    // Those who repeat an answer come last.
+    const names = [...scenario.subjects].sort((a, b) => Number(a in MODELS) - Number(b in MODELS))
     for (const name of names) running.push(await start(name, scenario, running))
     for (const each of running) await run(each, scenario, seconds, 'warm')
     const figures = new Map<string, number[]>(scenario.subjects.map((name) => [name, []]))
@@ -57,10 +63,10 @@ export async function measure(scenario: ServerScenario, { rounds, seconds }: Eff
 }
 
 async function start(name: SubjectName, scenario: ServerScenario, before: readonly Running[]): Promise<Running> {
-  const model = before.find((each) => each.name === 'shield')
-  const raw: RawAnswer | undefined =
-    name === 'raw' && model !== undefined ? await httpGet(model.load.port, PATH, model.load.fields) : undefined
-  const settings = { subject: name, bytes: scenario.bytes, delay: 0, raw }
+  const model = before.find((each) => each.name === MODELS[name])
+  const answer: FixedAnswer | undefined =
+    model === undefined ? undefined : await httpGet(model.load.port, PATH, model.load.fields)
+  const settings = { subject: name, bytes: scenario.bytes, delay: 0, answer }
   const child = new Child('./server-child.ts', settings, `${scenario.name}-${name}`)
   const { port } = await child.ready<{ port: number }>()
   if (scenario.kind === 'miss') return { name, child, load: { port, path: '/item/' } }

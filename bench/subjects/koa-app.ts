@@ -16,4 +16,10 @@ export function koaApp({ bytes, delay, ran }: Settings, ...outer: Middleware[]):
   return app.callback()
 }
 
+/** What it sets after the inner middleware is done must come through. */
+export const outer: Middleware = async (context, next) => {
+  await next()
+  context.set('X-Outer', 'intact')
+}
+
 export const koaAlone: Subject = (settings) => koaApp(settings)

@@ -1,7 +1,7 @@
 import type { Subject } from './subject.ts'
 
 /** node:http alone: one writeHead, one end, everything known beforehand. */
-export const raw: Subject = ({ raw: answer }) => {
+export const raw: Subject = ({ answer }) => {
   if (answer === undefined) throw new TypeError('The raw server needs an answer to write')
   const { status, lines } = answer
   const body = Buffer.from(answer.body)

@@ -8,13 +8,13 @@ export interface Settings {
   readonly bytes: number
   /** Milliseconds that the handler takes; 0 answers at once. */
   readonly delay: number
-  /** What the raw server writes: the cached answer of Breakwater. */
-  readonly raw?: RawAnswer | undefined
+  /** What a server that knows its answer beforehand writes: that of a Breakwater cache. */
+  readonly answer?: FixedAnswer | undefined
   /** Called whenever a handler runs. */
   readonly ran: () => void
 }
 
-export interface RawAnswer {
+export interface FixedAnswer {
   readonly status: number
   /** Field lines: name, value, name, value … */
   readonly lines: readonly string[]
