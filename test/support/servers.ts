@@ -59,11 +59,14 @@ export interface RedisServer {
   resume(): void
 }
 
-/** Starts an empty redis-server of our own on a free loopback port. It keeps nothing on disk. */
-export async function startRedis(): Promise<RedisServer> {
+/**
+ * Starts an empty redis-server of our own on a free loopback port. It keeps nothing on disk.
+ * `more` are settings of redis.conf.
+ */
+export async function startRedis(more: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
   const program = requireProgram('redis-server')
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-redis-'))
-  const launch = (port: number) => launchServer(program, redisArguments(port, folder), () => answersPing(port))
+  const launch = (port: number) => launchServer(program, redisArguments(port, folder, more), () => answersPing(port))
 
   const { port, first } = await onFreePort(launch)
   let running = first
@@ -86,13 +89,13 @@ export async function startRedis(): Promise<RedisServer> {
   }
 }
 
-function redisArguments(port: number, folder: string): string[] {
-  const settings = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no', daemonize: 'no' }
+function redisArguments(port: number, folder: string, more: Readonly<Record<string, string>>): string[] {
+  const settings = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no', daemonize: 'no', ...more }
   return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
 }
 
 /** Another process may take the port between the moment we learn it is free and the server's start. */
-async function onFreePort(launch: (port: number) => Promise<ChildProcess>, attempts = 3) {
+export async function onFreePort(launch: (port: number) => Promise<ChildProcess>, attempts = 3) {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort()
     try {
@@ -103,7 +106,11 @@ async function onFreePort(launch: (port: number) => Promise<ChildProcess>, attem
   }
 }
 
-async function launchServer(program: string, args: string[], ready: () => Promise<boolean>): Promise<ChildProcess> {
+export async function launchServer(
+  program: string,
+  args: string[],
+  ready: () => Promise<boolean>,
+): Promise<ChildProcess> {
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   endWithUs(child)
   let said = ''
@@ -132,7 +139,7 @@ function endWithUs(child: ChildProcess): void {
   child.once('exit', () => process.off('exit', kill))
 }
 
-async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+export async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (hasEnded(child)) return
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   child.kill(signal)
@@ -145,21 +152,21 @@ function hasEnded(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null
 }
 
-/** Whether whatever listens on the port answers Redis' PING. */
-function answersPing(port: number): Promise<boolean> {
+/** Whether whatever listens on the port answers Redis' PING, or wants a password first. */
+export function answersPing(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'))
     const answer = (is: boolean) => {
       socket.destroy()
       resolve(is)
     }
-    socket.once('data', (chunk) => answer(chunk.toString().startsWith('+PONG')))
+    socket.once('data', (chunk) => answer(/^(\+PONG|-NOAUTH)/.test(chunk.toString())))
     socket.once('error', () => answer(false))
     socket.setTimeout(1000, () => answer(false))
   })
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
