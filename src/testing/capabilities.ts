@@ -34,6 +34,12 @@ export function capabilitySuite(suite: Suite): void {
 
 type Rule = (name: string, body: (own: StoreCapabilities, subject: StoreSubject) => void | Promise<void>) => void
 
+export function presenceOfCapabilities({ rule }: Suite, expected: boolean): void {
+  rule(expected ? 'has capabilities' : 'has no capabilities', ({ store }) => {
+    assert.equal(store.capabilities !== undefined, expected)
+  })
+}
+
 function inTurn(rule: Rule): void {
   rule('says who shares it', ({ scope }) => {
     assert.ok(['process', 'host', 'cluster'].includes(scope))

@@ -1,4 +1,4 @@
-import { capabilitySuite } from './capabilities.ts'
+import { capabilitySuite, presenceOfCapabilities } from './capabilities.ts'
 import { concurrencySuite } from './concurrency.ts'
 import { contractSuite } from './contract.ts'
 import { listSuite } from './lists.ts'
@@ -35,6 +35,8 @@ export function storeSuite(options: StoreSuiteOptions): void {
     }
     contractSuite(suite)
     concurrencySuite(suite)
+    if (options.capabilities !== undefined) presenceOfCapabilities(suite, options.capabilities)
+    if (options.capabilities === false) return
     capabilitySuite(suite)
     listSuite(suite)
     messageSuite(suite)

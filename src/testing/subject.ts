@@ -43,6 +43,11 @@ export interface StoreSuiteOptions {
   readonly name?: string | undefined
   /** Bytes of the largest body that is tried. Default 64 MiB, or the store's `maxEntrySize` where that is less. */
   readonly largest?: number | undefined
+  /**
+   * false for a store without capabilities: their tests are left out. true: it fails where the store has none.
+   * Default: tested where there are some, skipped where there are none.
+   */
+  readonly capabilities?: boolean | undefined
   /** Milliseconds for one test. Default 30,000. */
   readonly timeout?: number | undefined
 }

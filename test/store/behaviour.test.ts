@@ -5,11 +5,14 @@ import { Keyv as Keyv6, type KeyvStorageAdapter } from 'keyv6'
 import { type KeyvLike, keyvStore } from '../../src/core/store/keyv.ts'
 import { memoryStore } from '../../src/core/store/memory.ts'
 import { describeWithProgram, startRedis } from '../support/servers.ts'
-import { describeStore, type Subject } from './behaviour.ts'
+import { describeStore as describeAnyStore, type Subject } from './behaviour.ts'
 import { HeldClock } from './held-clock.ts'
 
 /** Keyv and the servers behind it have no clock that could be handed in. */
 const pass = async (ms: number) => void (await sleep(ms))
+
+const describeStore = (name: string, create: () => Subject | Promise<Subject>) =>
+  describeAnyStore(name, create, { capabilities: false })
 
 function inMemory(eviction: 's3-fifo' | 'lru'): Subject {
   const clock = new HeldClock()

@@ -2,28 +2,11 @@ import { setTimeout } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type ByteBackend, remoteStore } from '../../src/core/store/remote.ts'
 import { describeStore } from './behaviour.ts'
+import { MapServer } from './map-backend.ts'
 
-/** Bytes in a Map: what a client does, without a server. */
 function onMap(): ByteBackend & { readonly kept: Map<string, Buffer> } {
-  const kept = new Map<string, Buffer>()
-  const ends = new Map<string, number>()
-  return {
-    kept,
-    capabilities: undefined,
-    open: async () => {},
-    get: async (key) => ((ends.get(key) ?? 0) > performance.now() ? kept.get(key) : undefined),
-    set: async (key, bytes, lifetime) => {
-      kept.set(key, Buffer.from(bytes))
-      ends.set(key, performance.now() + lifetime)
-    },
-    delete: async (keys) => {
-      for (const key of keys) kept.delete(key)
-    },
-    clear: async (prefix) => {
-      for (const key of kept.keys()) if (key.startsWith(prefix)) kept.delete(key)
-    },
-    close: async () => {},
-  }
+  const server = new MapServer()
+  return { ...server.backend(), kept: server.kept }
 }
 
 const minute = 60_000
@@ -91,4 +74,21 @@ test.each([{ namespace: '' }, { namespace: 'a b' }, { namespace: 7 }, { maxEntry
   },
 )
 
-describeStore('remoteStore', () => ({ store: remoteStore('map', onMap(), {}), pass: (ms) => setTimeout(ms) }))
+describeStore(
+  'remoteStore',
+  () => {
+    const server = new MapServer()
+    const another = () => ({ store: remoteStore('map', server.backend(), {}) })
+    return { ...another(), another, pass: (ms) => setTimeout(ms) }
+  },
+  { capabilities: true },
+)
+
+describeStore(
+  'remoteStore on a client without capabilities',
+  () => ({
+    store: remoteStore('map', { ...onMap(), capabilities: undefined }, {}),
+    pass: (ms) => setTimeout(ms),
+  }),
+  { largest: 2 * megabyte, capabilities: false },
+)
