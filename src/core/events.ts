@@ -49,13 +49,14 @@ export interface Events {
   /**
    * A store failed, was late, was skipped or had to drop a write: the request went on without it. `up`, `degraded`,
    * `down`: how it does has changed. `unsupported`: a response named a group to invalidate, which this store cannot.
+   * `local-capabilities`: the store cannot count or lock, so that holds within this process only.
    */
   'breakwater:store': {
     readonly store: string
     readonly type: string
     readonly operation?: string | undefined
     readonly error?: unknown
-    /** Why a store is not up. */
+    /** Why a store is not up, or what its type means for the user. */
     readonly reason?: string | undefined
   }
 }
