@@ -81,6 +81,7 @@ export class CachedDispatch implements Runner {
 
   async #refresh(exchange: Exchange, opts: DispatchOptions): Promise<void> {
     const { request } = exchange
+    if ((await this.#mount.mayRefresh(exchange)) === false) return
     try {
       const { status } = await runUnattended(this.#next, opts, exchange, {
         timeout: this.#mount.settings.refreshTimeout,

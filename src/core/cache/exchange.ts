@@ -6,6 +6,7 @@ import { parseGroups } from '../http/groups.ts'
 import { combined, type Fields, fieldsOf, firstLine, type RequestHead, type ResponseHead } from '../http/message.ts'
 import { parseContentRange } from '../http/range.ts'
 import { parseTags } from '../http/surrogate.ts'
+import type { Lease } from '../store/lease.ts'
 import { describeEntry, type Entry, type StoredRange } from './entry.ts'
 import type { Flight, LeadersAnswer } from './in-flight.ts'
 import { variantKey } from './key.ts'
@@ -60,6 +61,8 @@ export class Exchange {
   reads: ReadLog | undefined
   /** Whether the answer, or a 304 to it, was stored. */
   stored = false
+  /** The right to lead among all processes that share the store; given up when this exchange ends. */
+  lease: Lease | undefined
   readonly #behind: boolean
   readonly #mount: Mount
   readonly #native: unknown
@@ -71,6 +74,10 @@ export class Exchange {
   readonly #bansAtStart: number
   readonly #requestTime: number
   #leads: boolean
+  /** Settles when the store has what was stored. */
+  #written: unknown
+  /** Whether those in other processes who wait are to run the handler themselves. */
+  #isPassed = false
   #rule: CacheRule
   #state: 'asking' | 'recording' | 'done' = 'asking'
   #recording: Recording | undefined
@@ -107,6 +114,31 @@ export class Exchange {
       ...(etag === undefined ? {} : { 'if-none-match': etag }),
       ...(lastModified === undefined ? {} : { 'if-modified-since': lastModified }),
     }
+  }
+
+  get primary(): string | undefined {
+    return this.#primary
+  }
+
+  get flightKey(): string | undefined {
+    return this.#flight?.key
+  }
+
+  /** Whether others wait, or may wait, for this one's answer. */
+  get leads(): boolean {
+    return this.#leads
+  }
+
+  /** Nobody waits for this one's answer any more: it may not be shared, or takes too long. */
+  goAlone(): void {
+    if (this.#leads) this.#flight?.release()
+    this.#leads = false
+  }
+
+  /** The handler need not run: another process has stored the answer. */
+  adopt(entry: Entry, body: Buffer): void {
+    if (this.#leads) this.#flight?.complete(this.#answer(entry), body)
+    this.#leave()
   }
 
   /** The mount's rule with what inner mounts and `setCachePolicy` add. */
@@ -337,6 +369,7 @@ export class Exchange {
 
   #pass(detail: string | undefined): HeadOutcome {
     if (this.#leads) this.#flight?.release()
+    this.#isPassed = true
     this.#leave()
     const { method } = this.request
     const told = method === 'GET' || method === 'HEAD'
@@ -397,6 +430,7 @@ export class Exchange {
     if (held === undefined || !mayStandIn(held.entry, failure, this.#control, profile, now)) return undefined
     this.#mount.tellStale(this.request, 'origin-failed')
     if (this.#leads) this.#flight?.lost()
+    this.#isPassed = true
     this.#leave()
     const parts: StatusParts = { fwd: this.reason, ttl: held.entry.ttl(now), detail: 'origin-failed' }
     return replyFrom(
@@ -464,7 +498,7 @@ export class Exchange {
 
   #store(entry: Entry, body: Buffer): void {
     if (this.#flight !== undefined && this.#flight.epoch !== this.#epoch) return this.#tellRefused('invalidated')
-    this.#mount.keep(this.#primary as string, entry, body, this.request)
+    this.#written = this.#mount.keep(this.#primary as string, entry, body, this.request)
     this.stored = true
   }
 
@@ -477,7 +511,17 @@ export class Exchange {
     this.#state = 'done'
     this.#leads = false
     this.#dropRecording()
+    if (this.lease !== undefined) void this.#giveUp(this.lease)
     if (this.#flight !== undefined) this.#mount.responses.inFlight.leave(this.#flight)
+  }
+
+  /** Others look for what was stored as soon as the lease is gone, so the store must have it by then. */
+  async #giveUp(lease: Lease): Promise<void> {
+    this.lease = undefined
+    await this.#written
+    const { responses } = this.#mount
+    const isUnshared = this.#primary !== undefined && responses.isUnshared(this.#primary)
+    responses.fleet?.end(lease, isUnshared ? 'unshared' : this.#isPassed ? 'pass' : 'done')
   }
 
   /** The request whose answer is stored: always a GET. */

@@ -41,6 +41,7 @@ export async function inspectMount(
   }
   if (!settings.methods.has(request.method)) return { direction, key, stored: false, reason: 'method' }
   const asking = { budget: responses.newBudget(), signal: undefined, byLanguage: policy === 'rfc9111' }
+  await responses.sharedBans?.refresh(undefined, undefined)
   const finding = await responses.shelf.find(key, request, asking)
   if (!isHeld(finding)) {
     const why = responses.lastRefusal(key) ?? (finding === undefined ? 'not-seen' : 'no-such-variant')

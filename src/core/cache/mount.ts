@@ -1,20 +1,22 @@
 import { eventChannel } from '../events.ts'
 import type { CacheControl } from '../http/cache-control.ts'
 import type { Fields, FieldValue, RequestHead } from '../http/message.ts'
+import type { StoreBudget } from '../store/guard.ts'
 import type { Entry } from './entry.ts'
 import { storeLifetime } from './entry.ts'
 import { Exchange, type ForwardReason } from './exchange.ts'
-import type { Flight, Follower, LeadersAnswer } from './in-flight.ts'
+import type { Fleet } from './fleet.ts'
+import type { Flight } from './in-flight.ts'
 import { primaryKey, variantKey } from './key.ts'
 import type { MountSettings } from './options.ts'
 import { requestControl } from './policy/directives.ts'
-import { evaluate, mayStandIn, staleness } from './policy/evaluate.ts'
+import { evaluate, staleness } from './policy/evaluate.ts'
 import type { Invalidation } from './policy/invalidation.ts'
 import type { RefusalReason } from './policy/storable.ts'
-import type { Recording } from './recording.ts'
-import { forbiddenReply, type Reply, replyFollowing, replyFrom, type StatusParts, suits } from './reply.ts'
+import { forbiddenReply, type Reply, replyFrom } from './reply.ts'
 import type { ResponseCache } from './response-cache.ts'
-import { type Finding, type Held, isHeld } from './shelf.ts'
+import { type Asking, type Finding, type Held, isHeld } from './shelf.ts'
+import { Waiting } from './waiting.ts'
 
 /** What to do with a request. */
 export type Decision =
@@ -30,12 +32,14 @@ export type Decision =
   | { readonly kind: 'miss'; readonly exchange: Exchange }
 
 /** One request while it is decided upon. */
-interface Asked {
+export interface Asked {
   readonly request: RequestHead
   readonly native: unknown
   readonly signal: AbortSignal | undefined
   readonly control: CacheControl | undefined
   readonly primary: string
+  /** What it may spend waiting for a far store. */
+  readonly budget: StoreBudget | undefined
   /** The flight for the variant it turned out to want; set at most once. */
   readonly regrouped?: string
   /** Until when it waits for others at most, on the monotonic clock. */
@@ -87,15 +91,20 @@ export class Mount {
     }
     const primary = this.#tryKeyOf(request, native)
     if (primary === undefined) return this.#forwardUnstored(request, native, 'bypass')
-    const asked: Asked = { request, native, signal, control, primary }
-    const finding = this.responses.shelf.find(primary, request, {
-      budget: this.responses.newBudget(),
-      signal,
-      byLanguage: settings.profile.policy === 'rfc9111',
-    })
+    const asked: Asked = { request, native, signal, control, primary, budget: this.responses.newBudget() }
+    const purges = this.responses.sharedBans?.refresh(asked.budget, signal)
+    return purges === undefined ? this.#find(asked) : purges.then(() => this.#find(asked))
+  }
+
+  #find(asked: Asked): Decision | Promise<Decision> {
+    const finding = this.responses.shelf.find(asked.primary, asked.request, this.#asking(asked))
     return finding instanceof Promise
       ? finding.then((found) => this.#decide(asked, found))
       : this.#decide(asked, finding)
+  }
+
+  #asking({ budget, signal }: Pick<Asked, 'budget' | 'signal'>): Asking {
+    return { budget, signal, byLanguage: this.settings.profile.policy === 'rfc9111' }
   }
 
   /** The primary key of a request. @throws what the mount's `key` and `partition` throw. */
@@ -136,6 +145,7 @@ export class Mount {
       signal: undefined,
       control: undefined,
       primary: this.keyOf(request, native),
+      budget: undefined,
     }
     return this.#exchange(asked, 'request', undefined, true, true)
   }
@@ -218,12 +228,91 @@ export class Mount {
   #forward(asked: Asked, reason: ForwardReason, finding: Finding): Decision | Promise<Decision> {
     const flight = this.responses.inFlight.get(flightKey(asked, finding))
     if (flight?.led && this.#mayFollow(asked, finding)) return this.#follow(asked, reason, finding, flight)
-    return this.#send(asked, reason, finding, this.#mayLead(asked, finding))
+    const mayLead = this.#mayLead(asked, finding)
+    const { fleet } = this.responses
+    // A request that does not take what is stored has no use for what others have just stored.
+    if (!mayLead || fleet === undefined || this.settings.collapseTimeout === undefined || reason === 'request') {
+      return this.#send(asked, reason, finding, mayLead)
+    }
+    return this.#sendInTurn(asked, reason, finding, fleet)
+  }
+
+  /** Leads among all processes that share the store, or answers with what another of them stores. */
+  async #sendInTurn(asked: Asked, reason: ForwardReason, finding: Finding, fleet: Fleet): Promise<Decision> {
+    // Others in this process follow from now on.
+    const exchange = this.#exchange(asked, reason, finding, true)
+    if (!exchange.leads) return this.#decisionFor(asked, reason, exchange)
+    try {
+      const turn = await fleet.turn({
+        key: flightKey(asked, finding),
+        until: this.responses.clock.monotonic() + (this.settings.collapseTimeout ?? 0),
+        signal: asked.signal,
+        find: () => this.#findFresh(asked),
+      })
+      switch (turn.type) {
+        case 'found':
+          return this.#adopt(asked, reason, exchange, turn.held)
+        case 'lead':
+          exchange.lease = turn.lease
+          break
+        case 'alone':
+          if (turn.unshared) this.responses.rememberUnshared(asked.primary)
+          exchange.goAlone()
+      }
+    } catch (error) {
+      exchange.abandon()
+      throw error
+    }
+    return this.#decisionFor(asked, reason, exchange)
+  }
+
+  #adopt({ request }: Asked, reason: ForwardReason, exchange: Exchange, { entry, body }: Held): Decision {
+    exchange.adopt(entry, body)
+    this.responses.rememberShared(exchange.primary as string)
+    this.tellCollapsed(request)
+    const now = this.responses.clock.now()
+    return {
+      kind: 'hit',
+      reply: replyFrom(entry, body, request, now, this.settings.name, { fwd: reason, collapsed: true }),
+    }
+  }
+
+  /** What all processes agree on for a request, if it is fresh. Takes its own time, not the request's budget. */
+  async #findFresh({ primary, request, control, signal }: Asked): Promise<Held | undefined> {
+    const asking = { ...this.#asking({ budget: undefined, signal }), latest: true }
+    const finding = await this.responses.shelf.find(primary, request, asking)
+    if (!isHeld(finding)) return undefined
+    const now = this.responses.clock.now()
+    return evaluate(finding.entry, control, this.settings.profile, now) === 'fresh' ? finding : undefined
+  }
+
+  /** Whether this process is the one to refresh what is stored; others may be at it where the store is shared. */
+  mayRefresh(exchange: Exchange): true | Promise<boolean> {
+    const { fleet } = this.responses
+    if (fleet === undefined || !exchange.leads) return true
+    const { request, primary } = exchange
+    const find = (): Promise<Held | undefined> =>
+      this.#findFresh({
+        request,
+        primary: primary as string,
+        control: undefined,
+        signal: undefined,
+        native: undefined,
+        budget: undefined,
+      })
+    return fleet.refreshTurn({ key: exchange.flightKey as string, find }).then((turn) => {
+      if (turn === undefined) exchange.discard()
+      else exchange.lease = turn.lease
+      return turn !== undefined
+    })
   }
 
   #send(asked: Asked, reason: ForwardReason, finding: Finding, mayLead: boolean): Decision {
-    this.#tellMiss(asked.request, reason)
-    const exchange = this.#exchange(asked, reason, finding, mayLead)
+    return this.#decisionFor(asked, reason, this.#exchange(asked, reason, finding, mayLead))
+  }
+
+  #decisionFor({ request }: Asked, reason: ForwardReason, exchange: Exchange): Decision {
+    this.#tellMiss(request, reason)
     return { kind: exchange.conditions === undefined ? 'miss' : 'validate', exchange }
   }
 
@@ -311,7 +400,8 @@ export class Mount {
 
   // What exchanges report
 
-  keep(primary: string, entry: Entry, body: Buffer, request: RequestHead): void {
+  /** Returns a promise where the store has it later. */
+  keep(primary: string, entry: Entry, body: Buffer, request: RequestHead): unknown {
     const { responses, settings } = this
     const now = responses.clock.now()
     // What is stored only to be validated is of no use to those who wait.
@@ -319,10 +409,11 @@ export class Mount {
     else responses.rememberUnshared(primary)
     responses.forgetRefusal(primary)
     responses.counts.stored++
-    responses.shelf.keep(primary, entry, body, storeLifetime(entry, settings.profile, now), request)
+    const written = responses.shelf.keep(primary, entry, body, storeLifetime(entry, settings.profile, now), request)
     if (events.stored.hasSubscribers) {
       events.stored.publish({ ...this.#about(request), bytes: body.length, lifetime: entry.lifetime })
     }
+    return written
   }
 
   invalidate(request: RequestHead, native: unknown, { targets, groups }: Invalidation): void {
@@ -435,98 +526,4 @@ const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodi
 
 function withoutConditions(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !CONDITIONS.includes(name)))
-}
-
-/** A request that waits for another's answer. */
-class Waiting implements Follower {
-  readonly #mount: Mount
-  readonly #asked: Asked
-  readonly #reason: ForwardReason
-  readonly #finding: Finding
-  readonly #settle: (decision: Decision | Promise<Decision>) => void
-
-  constructor(
-    mount: Mount,
-    asked: Asked,
-    reason: ForwardReason,
-    finding: Finding,
-    settle: (decision: Decision | Promise<Decision>) => void,
-  ) {
-    this.#mount = mount
-    this.#asked = asked
-    this.#reason = reason
-    this.#finding = finding
-    this.#settle = settle
-  }
-
-  announce(answer: LeadersAnswer, recording: Recording): boolean {
-    if (!this.#agrees(answer)) return true
-    const { request } = this.#asked
-    const { fields } = request
-    const plain =
-      request.method === 'GET' &&
-      fields.range === undefined &&
-      fields['if-none-match'] === undefined &&
-      fields['if-modified-since'] === undefined
-    if (!plain || recording.length === undefined) return false
-    recording.followed = true
-    const now = this.#mount.responses.clock.now()
-    this.#collapsed(replyFollowing(answer.entry, recording, now, this.#mount.settings.name, this.#parts))
-    return true
-  }
-
-  complete(answer: LeadersAnswer, body: Buffer): void {
-    if (!this.#agrees(answer)) return
-    const now = this.#mount.responses.clock.now()
-    const { name } = this.#mount.settings
-    this.#collapsed(replyFrom(answer.entry, body, this.#asked.request, now, name, this.#parts))
-  }
-
-  release(): void {
-    this.#settle(this.#mount.sendOn(this.#asked, this.#reason, this.#finding))
-  }
-
-  lead(): void {
-    this.#settle(this.#mount.takeOver(this.#asked, this.#reason, this.#finding))
-  }
-
-  lost(): void {
-    const { settings, responses } = this.#mount
-    const now = responses.clock.now()
-    const held: Held | undefined = isHeld(this.#finding) ? this.#finding : undefined
-    const { control, request } = this.#asked
-    if (held === undefined || !mayStandIn(held.entry, 'lost', control, settings.profile, now)) return this.release()
-    this.#mount.tellStale(request, 'origin-failed')
-    const parts: StatusParts = { ...this.#parts, ttl: held.entry.ttl(now), detail: 'origin-failed' }
-    const reply = replyFrom(held.entry, held.body, request, now, settings.name, parts)
-    this.#settle({ kind: 'stale', reply, refresh: undefined })
-  }
-
-  /** Whether the leader's answer is also this request's; if not, it goes its own way. */
-  #agrees({ entry, variant }: LeadersAnswer): boolean {
-    const { request, control } = this.#asked
-    if (variantKey('', entry.vary, request.fields) !== variant) {
-      this.#settle(this.#mount.regroup(this.#asked, this.#reason, this.#finding, entry.vary))
-      return false
-    }
-    const { clock } = this.#mount.responses
-    const evaluation = evaluate(
-      entry,
-      control && { ...control, noCache: false, maxAge: undefined },
-      this.#mount.settings.profile,
-      clock.now(),
-    )
-    if (evaluation === 'fresh' && entry.range === undefined && suits(entry, request)) return true
-    this.release()
-    return false
-  }
-
-  get #parts(): StatusParts {
-    return { fwd: this.#reason, collapsed: true }
-  }
-
-  #collapsed(reply: Reply): void {
-    this.#mount.tellCollapsed(this.#asked.request)
-    this.#settle({ kind: 'hit', reply })
-  }
 }

@@ -3,16 +3,20 @@ import { type Events, eventChannel } from '../events.ts'
 import { clockOption, duration, knownOptions, quote } from '../options.ts'
 import { asStore } from '../store/as-store.ts'
 import { type GuardedStore, guardStore, StoreBudget, type StoreEvent } from '../store/guard.ts'
+import { healthOf } from '../store/health.ts'
 import type { KeyvLike } from '../store/keyv.ts'
 import type { Store } from '../store/store.ts'
+import { isTiered } from '../store/tiered.ts'
 import { type BanLog, bansOf } from './bans.ts'
 import { BoundedMap } from './bounded-map.ts'
+import { Fleet } from './fleet.ts'
 import { InFlight } from './in-flight.ts'
 import { type Inspection, inspectMount } from './inspect.ts'
 import { primaryKey, remembered } from './key.ts'
 import type { Mount } from './mount.ts'
 import type { RefusalReason } from './policy/storable.ts'
 import { type PurgeRequest, purgeBan } from './purge.ts'
+import { type SharedBans, sharedBansOf } from './shared-bans.ts'
 import { Shelf } from './shelf.ts'
 import { type Runner, type WarmOptions, type WarmReport, warmAll } from './warm.ts'
 
@@ -59,6 +63,10 @@ export class ResponseCache {
   readonly shelf: Shelf
   /** @internal */
   readonly bans: BanLog
+  /** @internal The purges of all processes; undefined where nobody shares the store, or it cannot keep them. */
+  readonly sharedBans: SharedBans | undefined
+  /** @internal Who leads among all processes; undefined likewise. */
+  readonly fleet: Fleet | undefined
   /** @internal */
   readonly inFlight: InFlight = new InFlight()
   /** @internal */
@@ -93,6 +101,22 @@ export class ResponseCache {
     })
     this.bans = bansOf(store)
     this.shelf = new Shelf(this.store, this.bans)
+    if (store.near || store.capabilities === undefined) return
+    const timeout = this.#storeTimeout
+    this.sharedBans = sharedBansOf(store, store.capabilities, { clock: this.clock, timeout })
+    this.sharedBans.listen(() => this.inFlight.closeAll())
+    this.fleet = new Fleet(store.capabilities, {
+      clock: this.clock,
+      timeout,
+      isDown: () => healthOf(farTierOf(store)).state === 'down',
+      tell: (error) =>
+        this.#tellStore({
+          type: error === undefined ? 'timeout' : 'error',
+          store: store.name,
+          operation: 'lease',
+          error,
+        }),
+    })
   }
 
   /** Counts since the cache was made. */
@@ -104,8 +128,11 @@ export class ResponseCache {
    * Removes stored responses, or makes them stale (`soft`). Later lookups no longer see them, and answers already
    * under way are not stored. It resolves when the store has it.
    *
-   * @throws TypeError for a request it cannot understand, or that the store cannot do: a far store purges one absolute
-   *   URL or everything.
+   * Where processes share a store with compare-and-swap, all of them see it: at once where the store can push, else
+   * within a near tier's `nearTtl`, or 5 s.
+   *
+   * @throws TypeError for a request it cannot understand, or that the store cannot do: one outside this process without
+   *   compare-and-swap, such as a Keyv, purges one absolute URL or everything. StoreError where it could not be written.
    */
   async purge(request: PurgeRequest): Promise<void> {
     const { ban, respelt, soft } = purgeBan(request)
@@ -114,14 +141,19 @@ export class ResponseCache {
       this.bans.add(ban, soft, this.clock.now())
       if (respelt !== undefined) this.bans.add(respelt, soft, this.clock.now())
       this.inFlight.closeAll()
+    } else if (this.sharedBans !== undefined) {
+      this.inFlight.closeAll()
+      await this.sharedBans.add(ban, soft)
+      if (respelt !== undefined) await this.sharedBans.add(respelt, soft)
     } else if (ban.kind === 'all' && !soft) await this.store.clear()
     else if (ban.kind === 'target' && ban.authority !== undefined) {
       await this.#purgeFar(ban.authority, ban.target, soft)
       if (respelt?.kind === 'target') await this.#purgeFar(respelt.authority as string, respelt.target, soft)
     } else {
       throw new TypeError(
-        `The store ${this.store.name} can purge one absolute URL or all, not ${quote(request)}; ` +
-          'groups, prefixes, paths on every authority and soft purges of all need a store in this process',
+        `The store ${this.store.name} has no compare-and-swap, so it can purge one absolute URL or all, not ` +
+          `${quote(request)}; groups, prefixes, paths on every authority and soft purges of all need a store that ` +
+          'has it, such as redisStore, or one in this process',
       )
     }
     if (ban.kind === 'all' && !soft && this.store.near) await this.store.clear()
@@ -170,10 +202,17 @@ export class ResponseCache {
   }
 
   /**
-   * @internal RFC 9875 section 3: on the same origin only. A far store knows no groups; its entries go when their
-   * freshness ends.
+   * @internal RFC 9875 section 3: on the same origin only. A far store without compare-and-swap knows no groups; its
+   * entries go when their freshness ends.
    */
   invalidateGroup(authority: string, group: string): void {
+    if (this.sharedBans !== undefined) {
+      this.inFlight.closeAll()
+      this.sharedBans.add({ kind: 'group', authority, group }, false).catch((error: unknown) => {
+        this.#tellStore({ type: 'error', store: this.store.name, operation: 'purge', error })
+      })
+      return
+    }
     if (!this.store.near) return this.#publishStore({ store: this.store.name, type: 'unsupported', operation: 'group' })
     this.bans.add({ kind: 'group', authority, group }, false, this.clock.now())
     this.inFlight.closeAll()
@@ -255,6 +294,10 @@ export class ResponseCache {
     const channel = eventChannel('breakwater:store')
     if (channel.hasSubscribers) channel.publish(event)
   }
+}
+
+function farTierOf(store: Store): Store {
+  return isTiered(store) ? store.farTier : store
 }
 
 let shared: ResponseCache | undefined

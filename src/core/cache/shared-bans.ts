@@ -5,7 +5,9 @@ import { StoreError, storeError } from '../store/errors.ts'
 import { type Outcome, type StoreBudget, waitAtMost, withDeadline } from '../store/guard.ts'
 import { withLists } from '../store/lists.ts'
 import { SharedLog } from '../store/shared-log.ts'
-import type { BanLog } from './bans.ts'
+import type { Store } from '../store/store.ts'
+import { isTiered } from '../store/tiered.ts'
+import { type BanLog, bansOf } from './bans.ts'
 
 /** A purge as the log holds it; `at` in epoch ms. */
 interface BanRecord {
@@ -130,6 +132,25 @@ export class SharedBans {
     this.#last = turn
     return turn
   }
+}
+
+const known = new WeakMap<Store, SharedBans>()
+/** Between two readings of the log where no tier says otherwise, ms. */
+const usualInterval = 5_000
+
+/** The mirror of a store's purges: one for all caches on it in this process. */
+export function sharedBansOf(
+  store: Store,
+  capabilities: StoreCapabilities,
+  { clock, timeout }: { clock: Clock; timeout: number },
+): SharedBans {
+  let mirror = known.get(store)
+  if (mirror === undefined) {
+    const interval = isTiered(store) ? store.nearTtl : usualInterval
+    mirror = new SharedBans(bansOf(store), capabilities, { clock, timeout, interval })
+    known.set(store, mirror)
+  }
+  return mirror
 }
 
 /** What cannot be read may have been any purge. */

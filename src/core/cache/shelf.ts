@@ -3,7 +3,7 @@ import { languageMatches } from '../http/vary.ts'
 import type { GuardedStore, StoreBudget } from '../store/guard.ts'
 import type { StoreItem } from '../store/store.ts'
 import type { BanLog } from './bans.ts'
-import { type Entry, reviveEntry } from './entry.ts'
+import { Entry, reviveEntry } from './entry.ts'
 import { variantKey } from './key.ts'
 import { covers, suits } from './reply.ts'
 import { isVariantIndex, selectingSets, type VariantIndex, withVariant } from './variants.ts'
@@ -29,12 +29,15 @@ export interface Asking {
   readonly signal: AbortSignal | undefined
   /** Variants may be told apart by Content-Language (RFC 9111 section 4.1 allows it; `safe` does not). */
   readonly byLanguage: boolean
+  /** Past a near tier, which may be behind. Default false. */
+  readonly latest?: boolean
 }
 
 /** Finds, keeps and removes responses in a store: one item per resource, or an index and one item per variant. */
 export class Shelf {
   readonly #store: GuardedStore
   readonly #bans: BanLog
+  readonly #entries = new WeakMap<object, Entry>()
   /** The latest update of each primary key of a far store. */
   readonly #updates = new Map<string, Promise<void>>()
 
@@ -45,9 +48,13 @@ export class Shelf {
 
   /** The newest stored response that matches; the index where none of the variants does. Sync on a near store. */
   find(primary: string, request: RequestHead, asking: Asking): Finding | Promise<Finding> {
-    const item = this.#store.get(primary, asking.budget, asking.signal)
+    const item = this.#read(primary, asking)
     if (item instanceof Promise) return item.then((found) => this.#match(primary, found, request, asking))
     return this.#match(primary, item, request, asking)
+  }
+
+  #read(key: string, { budget, signal, latest }: Asking): StoreItem | undefined | Promise<StoreItem | undefined> {
+    return latest ? this.#store.latest(key, budget, signal) : this.#store.get(key, budget, signal)
   }
 
   #match(
@@ -63,7 +70,7 @@ export class Shelf {
 
   #select(primary: string, index: VariantIndex, request: RequestHead, asking: Asking): Finding | Promise<Finding> {
     const keys = variantKeys(primary, index, request, asking.byLanguage)
-    const items = keys.map((key) => this.#store.get(key, asking.budget, asking.signal))
+    const items = keys.map((key) => this.#read(key, asking))
     if (items.some((item) => item instanceof Promise)) {
       return Promise.all(items).then((found) => this.#newest(keys, found, request) ?? index)
     }
@@ -81,10 +88,20 @@ export class Shelf {
   }
 
   #held(key: string, item: StoreItem, request: RequestHead): Held | undefined {
-    const entry = reviveEntry(item.meta)
+    const entry = this.#revived(item.meta)
     if (entry === undefined || !covers(entry, request) || !suits(entry, request)) return undefined
     if (!this.#passesBans(key, entry)) return undefined
     return { entry, body: item.body, key }
+  }
+
+  /** A near tier hands out what a far one gave it, over and over: it is revived once. */
+  #revived(meta: object): Entry | undefined {
+    if (meta instanceof Entry) return meta
+    const known = this.#entries.get(meta)
+    if (known !== undefined) return known
+    const entry = reviveEntry(meta)
+    if (entry !== undefined) this.#entries.set(meta, entry)
+    return entry
   }
 
   #passesBans(key: string, entry: Entry): boolean {
@@ -98,21 +115,22 @@ export class Shelf {
     return true
   }
 
-  /** Keeps a response for `lifetime` ms, replacing the one it stands for. `request` is the one it answered. */
-  keep(primary: string, entry: Entry, body: Buffer, lifetime: number, request: RequestHead): void {
+  /**
+   * Keeps a response for `lifetime` ms, replacing the one it stands for. `request` is the one it answered. Returns a
+   * promise where the store has it later.
+   */
+  keep(primary: string, entry: Entry, body: Buffer, lifetime: number, request: RequestHead): unknown {
     const { vary } = entry
-    if (vary.length === 0) {
-      void this.#store.set(primary, { meta: entry, body }, lifetime)
-      return
-    }
+    if (vary.length === 0) return this.#store.set(primary, { meta: entry, body }, lifetime)
     const key = variantKey(primary, vary, request.fields)
     const language = firstLine(fieldsOf(entry.lines)['content-language'])
-    void this.#store.set(key, { meta: entry, body }, lifetime)
-    void this.#update(primary, (item) => {
+    const kept = this.#store.set(key, { meta: entry, body }, lifetime)
+    const indexed = this.#update(primary, (item) => {
       const { index, dropped } = withVariant(indexIn(item), { key, names: vary, language })
       for (const variant of dropped) void this.#store.delete(variant.key)
       return this.#store.set(primary, { meta: index, body: NOTHING }, Math.max(lifetime, INDEX_LIFETIME))
     })
+    return kept instanceof Promise ? Promise.all([kept, indexed]) : undefined
   }
 
   /** Removes a resource with all its variants. */
@@ -136,7 +154,7 @@ export class Shelf {
   }
 
   async #expireOne(key: string, now: number): Promise<void> {
-    const item = await this.#store.get(key)
+    const item = await this.#store.latest(key)
     const entry = item && reviveEntry(item.meta)
     if (item === undefined || entry === undefined) return
     await this.#store.set(key, { meta: entry.with({ expiredAt: now }), body: item.body }, EXPIRED_LIFETIME)
@@ -152,7 +170,7 @@ export class Shelf {
    */
   #update(primary: string, work: (item: StoreItem | undefined) => unknown): unknown {
     if (this.#store.near) return work(this.#store.get(primary) as StoreItem | undefined)
-    const run = async (): Promise<void> => void (await work(await this.#store.get(primary)))
+    const run = async (): Promise<void> => void (await work(await this.#store.latest(primary)))
     const done = this.#updates.get(primary)?.then(run) ?? run()
     this.#updates.set(primary, done)
     return done.then(() => {

@@ -130,6 +130,12 @@ export class ServerMount {
 
   /** Runs the handler behind a stale answer. */
   refresh(root: Listener, exchange: Exchange): void {
+    const may = this.mount.mayRefresh(exchange)
+    if (may === true) this.#refreshNow(root, exchange)
+    else void may.then((isOurs) => isOurs && this.#refreshNow(root, exchange))
+  }
+
+  #refreshNow(root: Listener, exchange: Exchange): void {
     const { settings } = this.mount
     this.#shadows.run(root, exchange, settings.refreshTimeout).then(
       (ok) => this.mount.tellRefresh(exchange.request, ok),

@@ -33,7 +33,7 @@ export interface GuardedStore {
   release(bytes: number): void
 }
 
-export type StoreOperation = 'get' | 'set' | 'delete' | 'clear' | 'reserve' | 'release'
+export type StoreOperation = 'get' | 'set' | 'delete' | 'clear' | 'reserve' | 'release' | 'lease' | 'purge'
 
 /** Something a store did, or was kept from doing, that its caller does not see. */
 export interface StoreEvent {
