@@ -110,8 +110,9 @@ export async function launchServer(
   program: string,
   args: string[],
   ready: () => Promise<boolean>,
+  user: { readonly uid?: number; readonly gid?: number } = {},
 ): Promise<ChildProcess> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...user })
   endWithUs(child)
   let said = ''
   const listen = (chunk: Buffer) => {
@@ -139,7 +140,7 @@ function endWithUs(child: ChildProcess): void {
   child.once('exit', () => process.off('exit', kill))
 }
 
-export async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+export async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<void> {
   if (hasEnded(child)) return
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   child.kill(signal)
