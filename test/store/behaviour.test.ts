@@ -14,13 +14,15 @@ const pass = async (ms: number) => void (await sleep(ms))
 const describeStore = (name: string, create: () => Subject | Promise<Subject>) =>
   describeAnyStore(name, create, { capabilities: false })
 
-function inMemory(eviction: 's3-fifo' | 'lru'): Subject {
+function inMemory(eviction: 's3-fifo' | 'lru' | 'lfu' | 'ttl'): Subject {
   const clock = new HeldClock()
   return { store: memoryStore({ eviction, clock }), pass: (ms) => clock.pass(ms) }
 }
 
 describeStore('memory store, s3-fifo', () => inMemory('s3-fifo'))
 describeStore('memory store, lru', () => inMemory('lru'))
+describeStore('memory store, lfu', () => inMemory('lfu'))
+describeStore('memory store, ttl', () => inMemory('ttl'))
 describeStore('keyv 5 on a Map', () => ({ store: keyvStore(new Keyv()), pass }))
 describeStore('keyv 6 on a Map', () => ({ store: keyvStore(new Keyv6()), pass }))
 describeStore('keyv 5 without serialization', () => {

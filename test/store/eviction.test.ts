@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Ghost } from '../../src/core/store/eviction/ghost.ts'
-import { memoryStore } from '../../src/core/store/memory.ts'
+import { type EvictionPolicy, memoryStore } from '../../src/core/store/memory.ts'
 import { itemOf } from './items.ts'
 import { popular, shifting, withScans } from './traces.ts'
 
@@ -9,7 +9,7 @@ const minute = 60_000
 const empty = itemOf(0)
 
 /** The share of requests that found their item. */
-function hitRatio(eviction: 's3-fifo' | 'lru', trace: Iterable<string>): number {
+function hitRatio(eviction: EvictionPolicy, trace: Iterable<string>): number {
   const store = memoryStore({ eviction, maxBytes: 1024 ** 3, maxEntries: 5_000 })
   let hits = 0
   let all = 0
@@ -34,8 +34,20 @@ describe('hit ratio on 100,000 keys with room for 5,000', () => {
   })
 })
 
+describe('lfu: hit ratio on 100,000 keys with room for 5,000', () => {
+  test.each([
+    ['popular keys', popular, 0.56, 0.05],
+    ['popular keys and scans', withScans, 0.43, 0.06],
+    ['popular keys that change', shifting, 0.51, 0.005],
+  ])('%s: more than lru', (_, trace, atLeast, gain) => {
+    const lfu = hitRatio('lfu', trace(requests))
+    expect(lfu).toBeGreaterThan(atLeast)
+    expect(lfu).toBeGreaterThan(hitRatio('lru', trace(requests)) + gain)
+  })
+})
+
 describe('a scan through keys that nobody asks for again', () => {
-  const survivors = (eviction: 's3-fifo' | 'lru') => {
+  const survivors = (eviction: EvictionPolicy) => {
     const store = memoryStore({ eviction, maxEntries: 1_000, maxBytes: 1024 ** 3 })
     const hot = Array.from({ length: 500 }, (_, i) => `hot ${i}`)
     for (const key of hot) store.set(key, empty, minute)

@@ -1,5 +1,5 @@
 /**
- * What unique 2 KB keys do to a memory store of 64 MiB: `node --expose-gc test/store/measure-memory.ts [s3-fifo|lru]
+ * What unique 2 KB keys do to a memory store of 64 MiB: `node --expose-gc test/store/measure-memory.ts [s3-fifo|lru|lfu|ttl]
  * [keys]`. Retained bytes are what is left after a collection; resident ones hold what V8 keeps for itself too, which
  * goes on growing for the first million keys in any program that makes as many Buffers.
  */

@@ -9,7 +9,7 @@ import { fill, slope } from './measure-memory.ts'
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
-test.each(['s3-fifo', 'lru'] as const)(
+test.each(['s3-fifo', 'lru', 'lfu', 'ttl'] as const)(
   '300,000 unique keys leave no more behind than 100,000, %s',
   (eviction) => {
     const store = memoryStore({ eviction })

@@ -101,7 +101,7 @@ function checkBounds({ store, model, maxEntries }: World): void {
   expect(store.entries).toBeLessThanOrEqual(maxEntries)
 }
 
-describe.each(['s3-fifo', 'lru'] as const)('memory store, %s, against one without bounds', (eviction) => {
+describe.each(['s3-fifo', 'lru', 'lfu', 'ttl'] as const)('memory store, %s, against one without bounds', (eviction) => {
   test('whatever happens, its bounds hold and a key has what was set last or nothing', () => {
     const options = fc.record({
       maxBytes: fc.oneof(fc.integer({ min: 1_000, max: 8_000 }), fc.integer({ min: 8_000, max: 40_000 })),

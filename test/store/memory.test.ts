@@ -8,7 +8,7 @@ const KiB = 1024
 const MiB = 1024 * KiB
 const minute = 60_000
 
-describe.each(['s3-fifo', 'lru'] as const)('memory store, %s', (eviction) => {
+describe.each(['s3-fifo', 'lru', 'lfu', 'ttl'] as const)('memory store, %s', (eviction) => {
   test('hands out the very item that was set', () => {
     const store = memoryStore({ eviction })
     const item = itemOf(10)
@@ -174,7 +174,7 @@ test.each([
   [{ maxBytes: '64mb' }, TypeError, "maxBytes must be a number, not '64mb'"],
   [{ maxEntries: 1.5 }, RangeError, 'maxEntries must be a whole number of at least 1, not 1.5'],
   [{ maxEntrySize: -1 }, RangeError, 'maxEntrySize must be a whole number of at least 1, not -1'],
-  [{ eviction: 'fifo' }, TypeError, "eviction must be one of 's3-fifo', 'lru', not 'fifo'"],
+  [{ eviction: 'fifo' }, TypeError, "eviction must be one of 's3-fifo', 'lru', 'lfu', 'ttl', not 'fifo'"],
   [{ clock: Date }, TypeError, 'clock must have the methods now and monotonic'],
   [{ max: 5 }, TypeError, "memoryStore has no option 'max'; it knows maxBytes, maxEntries, maxEntrySize"],
   [64, TypeError, 'memoryStore takes an object of options, not 64'],

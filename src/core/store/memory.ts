@@ -1,11 +1,22 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { clockOption, knownOptions, limit, oneOf, positiveInteger } from '../options.ts'
+import { EarliestExpiry } from './eviction/earliest-expiry.ts'
 import type { Eviction } from './eviction/eviction.ts'
+import { Lfu } from './eviction/lfu.ts'
 import { Lru } from './eviction/lru.ts'
 import { Slot } from './eviction/queue.ts'
 import { S3Fifo } from './eviction/s3-fifo.ts'
 import type { Store, StoreItem } from './store.ts'
 import { weigh } from './weight.ts'
+
+export type EvictionPolicy = 's3-fifo' | 'lru' | 'lfu' | 'ttl'
+
+const policies: Record<EvictionPolicy, () => Eviction> = {
+  's3-fifo': () => new S3Fifo(),
+  lru: () => new Lru(),
+  lfu: () => new Lfu(),
+  ttl: () => new EarliestExpiry(),
+}
 
 export interface MemoryStoreOptions {
   /** Bytes that items, what holds them, and recordings in flight take together. Default 64 MiB. */
@@ -14,8 +25,12 @@ export interface MemoryStoreOptions {
   readonly maxEntries?: number | undefined
   /** Bytes: a larger body is not kept. Default a sixteenth of `maxBytes`. */
   readonly maxEntrySize?: number | undefined
-  /** Who goes when room is needed. Default `s3-fifo`, which a scan through many keys does not empty. */
-  readonly eviction?: 's3-fifo' | 'lru' | undefined
+  /**
+   * Who goes when room is needed. `s3-fifo`, the default: what was not asked for again soon, so that a scan through
+   * many keys leaves the rest. `lru`: what was not asked for longest. `lfu`: what was asked for least, where old
+   * questions count less and less. `ttl`: what would end soonest.
+   */
+  readonly eviction?: EvictionPolicy | undefined
   /** Default `systemClock`. */
   readonly clock?: Clock | undefined
 }
@@ -69,8 +84,8 @@ class Memory implements MemoryStore {
     this.maxEntrySize = positiveInteger('maxEntrySize', options.maxEntrySize, Math.ceil(this.maxBytes / 16))
     this.#maxEntries = limit('maxEntries', options.maxEntries, Infinity)
     this.#clock = clockOption('clock', options.clock, systemClock)
-    const eviction = oneOf('eviction', options.eviction, ['s3-fifo', 'lru'], 's3-fifo')
-    this.#newEviction = eviction === 'lru' ? () => new Lru() : () => new S3Fifo()
+    const choices = Object.keys(policies) as EvictionPolicy[]
+    this.#newEviction = policies[oneOf('eviction', options.eviction, choices, 's3-fifo')]
     this.#eviction = this.#newEviction()
   }
 

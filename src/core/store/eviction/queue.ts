@@ -12,6 +12,10 @@ export class Slot {
   uses = 0
   /** A hash of the key, where the policy needs one. */
   hash = 0
+  /** Its place in a heap, where the policy has one. */
+  place = 0
+  /** Which came first, where the policy asks. */
+  order = 0
   queue: Queue | undefined = undefined
   newer: Slot | undefined = undefined
   older: Slot | undefined = undefined
