@@ -1,0 +1,51 @@
+/** One process of a fleet: a server behind `shield`, on a Redis that others share. Told what to do by messages. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import { redisStore } from '../../src/adapters/stores/redis.ts'
+import { ResponseCache } from '../../src/core/cache/response-cache.ts'
+import { memoryStore } from '../../src/core/store/memory.ts'
+import { tieredStore } from '../../src/core/store/tiered.ts'
+import { shield } from '../../src/middleware/node/shield.ts'
+import type { Command, Report } from './fleet.ts'
+
+const [url = '', nearTtl = '0'] = process.argv.slice(2)
+const far = redisStore({ url })
+const store = Number(nearTtl) > 0 ? tieredStore(memoryStore(), far, { nearTtl: Number(nearTtl) }) : far
+const responses = new ResponseCache({ store })
+const runs: string[] = []
+
+const listener = shield(
+  async (request, response) => {
+    const path = request.url ?? '/'
+    runs.push(path)
+    tell({ type: 'run', path })
+    await pause(Number(new URL(path, 'http://a').searchParams.get('delay') ?? 0))
+    response.setHeader(
+      'Cache-Control',
+      path.includes('/private') ? 'no-store' : 'max-age=60, stale-while-revalidate=60',
+    )
+    response.setHeader('Cache-Groups', '"all of them"')
+    response.end(`${path} by ${process.pid}, run ${runs.length}`)
+  },
+  { cache: { cache: responses } },
+)
+
+function tell(report: Report): void {
+  process.send?.(report)
+}
+
+process.on('message', async (command: Command) => {
+  switch (command.type) {
+    case 'purge':
+      await responses.purge(command.what)
+      return tell({ type: 'done' })
+    case 'stats':
+      return tell({ type: 'stats', runs: runs.length, hits: responses.stats().hits })
+  }
+})
+process.on('disconnect', () => process.exit())
+
+const server = createServer((request, response) => void listener(request, response))
+await far.ready()
+server.listen(0, '127.0.0.1', () => tell({ type: 'ready', port: (server.address() as AddressInfo).port }))

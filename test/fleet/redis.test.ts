@@ -1,0 +1,98 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { describeWithProgram, type RedisServer, startRedis } from '../support/servers.ts'
+import { type Member, startFleet } from './fleet.ts'
+
+describeWithProgram('redis-server', 'a fleet on one Redis', () => {
+  let redis: RedisServer
+  let fleet: Member[] = []
+  const runs = (path: string): number => fleet.flatMap((member) => member.runs).filter((run) => run === path).length
+
+  beforeAll(async () => {
+    redis = await startRedis()
+  })
+  afterAll(() => redis.stop())
+
+  describe.each([
+    ['without a near tier', 0],
+    ['with a near tier', 5_000],
+  ])('%s', (_, nearTtl) => {
+    let asked = 0
+    /** A path that no other test asks for. */
+    const newPath = (query = ''): string => `/${nearTtl}-${++asked}/${query}`
+    const other = (index: number): Member => fleet[index % fleet.length] as Member
+
+    beforeAll(async () => {
+      fleet = await startFleet(4, redis.url, nearTtl)
+    })
+    afterAll(() => Promise.all(fleet.map((member) => member.kill())))
+
+    test('200 cold requests over 4 processes run the handler once', async () => {
+      const path = newPath('?delay=100')
+      const answers = await Promise.all(Array.from({ length: 200 }, (_, i) => other(i).get(path)))
+      expect(runs(path)).toBe(1)
+      expect(new Set(answers.map(({ body }) => body)).size).toBe(1)
+    })
+
+    test('a key whose answers may not be shared is not waited for', async () => {
+      const path = newPath('private?delay=200')
+      const ask = () => Promise.all(Array.from({ length: 8 }, (_, i) => other(i).get(path)))
+      const start = performance.now()
+      for (const { status } of await ask()) expect(status).toBe(200)
+      // One run to find out, one for all others at once, and the pauses between two looks.
+      expect(performance.now() - start).toBeLessThan(1_500)
+      expect(runs(path)).toBe(8)
+    })
+
+    test('what one process has stored, another answers with', async () => {
+      const path = newPath()
+      const { body } = await other(0).get(path)
+      await vi.waitFor(async () => expect((await other(1).get(path)).body).toBe(body))
+      expect((await other(1).get(path)).cacheStatus).toContain('hit')
+    })
+
+    test.each([
+      ['a group', () => ({ group: 'all of them' })],
+      ['a prefix', (path: string) => ({ prefix: path.slice(0, -1) })],
+      ['a path', (path: string) => ({ url: path })],
+      ['a URL', (path: string) => ({ url: `http://fleet.test${path}` })],
+      ['all', () => ({ all: true }) as const],
+    ])('a purge of %s in one process reaches the others within 50 ms', async (_, what) => {
+      const path = newPath()
+      const [one, ...others] = fleet as [Member, ...Member[]]
+      const { body } = await one.get(path)
+      for (const member of others) await vi.waitFor(async () => expect((await member.get(path)).body).toBe(body))
+      await one.purge(what(path))
+      await pause(50)
+      for (const member of others) expect((await member.get(path)).body).not.toBe(body)
+    })
+
+    test('another process takes over from a leader that is killed', async () => {
+      const [leader, ...others] = fleet as [Member, ...Member[]]
+      const path = newPath('?delay=1000')
+      const ran = leader.next('run')
+      const lost = leader.get(path).catch(() => 'lost')
+      await ran
+      const waiting = Promise.all(others.map((member) => member.get(path)))
+      await leader.kill()
+      expect(await lost).toBe('lost')
+      const start = performance.now()
+      const answers = await waiting
+      // The lease, the handler, and what a busy machine adds.
+      expect(performance.now() - start).toBeLessThan(3_000 + 1_000 + 1_000)
+      expect(new Set(answers.map(({ body }) => body)).size).toBe(1)
+      expect(runs(path)).toBe(2)
+    })
+  })
+
+  test('a process that starts later knows of earlier purges', async () => {
+    fleet = await startFleet(1, redis.url)
+    const [one] = fleet as [Member]
+    const { body } = await one.get('/later')
+    await vi.waitFor(async () => expect((await one.get('/later')).cacheStatus).toContain('hit'))
+    await one.purge({ group: 'all of them' })
+    fleet.push(...(await startFleet(1, redis.url)))
+    expect((await fleet[1]?.get('/later'))?.body).not.toBe(body)
+    await Promise.all(fleet.map((member) => member.kill()))
+  })
+})
