@@ -1,4 +1,4 @@
-import { Socket } from 'node:net'
+import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type RedisServer, startRedis } from './servers.ts'
 
@@ -18,7 +18,7 @@ export async function startRedisCluster({ replicas = false } = {}): Promise<Redi
     await Promise.all(nodes.map((node) => node.stop()))
   }
   try {
-    await join(nodes)
+    await meet(nodes)
   } catch (error) {
     await stop()
     throw error
@@ -26,7 +26,7 @@ export async function startRedisCluster({ replicas = false } = {}): Promise<Redi
   return { nodes, rootNodes: nodes.map(({ url }) => ({ url })), stop }
 }
 
-async function join(nodes: readonly RedisServer[]): Promise<void> {
+async function meet(nodes: readonly RedisServer[]): Promise<void> {
   const [first, ...others] = nodes as [RedisServer, ...RedisServer[]]
   for (const [index, { port }] of nodes.slice(0, 3).entries()) {
     const from = Math.floor((slots * index) / 3)
@@ -53,16 +53,21 @@ async function join(nodes: readonly RedisServer[]): Promise<void> {
 
 /** One command in a connection of its own; resolves with the raw answer, rejects with an error reply. */
 export function redisCommand(port: number, command: string): Promise<string> {
+  // The answer to a second command tells where that to the first one ends.
+  const mark = '+PONG\r\n'
   return new Promise((resolve, reject) => {
     let answer = ''
-    const socket = new Socket()
-    socket.setTimeout(5000, () => socket.destroy(new Error(`no answer to ${command}`)))
+    const socket = connect(port, '127.0.0.1', () => socket.write(`${command}\r\nPING\r\n`))
+    socket.setTimeout(2000, () => socket.destroy(new Error(`no answer to ${command}`)))
     socket.on('data', (chunk) => {
       answer += chunk
+      if (answer.endsWith(mark)) socket.destroy()
     })
     socket.on('error', reject)
-    socket.on('close', () => (answer.startsWith('-') ? reject(new Error(`${command}: ${answer}`)) : resolve(answer)))
-    socket.connect(port, '127.0.0.1', () => socket.write(`${command}\r\nQUIT\r\n`))
+    socket.on('close', () => {
+      if (answer.startsWith('-')) reject(new Error(`${command}: ${answer}`))
+      else resolve(answer.slice(0, -mark.length))
+    })
   })
 }
 

@@ -19,6 +19,10 @@ export async function startRedisSentinels(): Promise<RedisSentinels> {
   const name = 'main'
   const master = await startRedis()
   const replica = await startRedis({ replicaof: `127.0.0.1 ${master.port}` })
+  // Sentinels look for replicas when they start, and then only every 10 s.
+  await until('the replica follows', async () =>
+    (await redisCommand(master.port, 'INFO replication')).includes('state=online'),
+  )
   const sentinels = await Promise.all([1, 2, 3].map(() => startSentinel(name, master.port)))
   const first = sentinels[0]?.port ?? 0
   await until('the sentinels know all', async () => {

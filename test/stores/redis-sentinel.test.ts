@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createSentinel } from '@redis/client'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { redisStore } from '../../src/adapters/stores/redis.ts'
+import { StoreError } from '../../src/core/store/errors.ts'
+import { itemOf } from '../store/items.ts'
+import { type RedisSentinels, startRedisSentinels } from '../support/redis-sentinel.ts'
+import { describeWithProgram } from '../support/servers.ts'
+
+const minute = 60_000
+
+describeWithProgram('redis-server', 'behind sentinels', () => {
+  let sentinels: RedisSentinels
+  const unhandled: unknown[] = []
+  const note = (reason: unknown): void => void unhandled.push(reason)
+  beforeAll(async () => {
+    process.on('unhandledRejection', note)
+    sentinels = await startRedisSentinels()
+  }, 20_000)
+  afterAll(async () => {
+    await sentinels?.stop()
+    process.off('unhandledRejection', note)
+  })
+
+  const create = (name = sentinels.name) =>
+    redisStore({ sentinel: { name, sentinelRootNodes: sentinels.sentinelRootNodes } })
+
+  test('works on the master that they name', async () => {
+    const store = create()
+    await store.set('key', itemOf(600_000), minute)
+    expect((await store.get('key'))?.body.length).toBe(600_000)
+    expect(await store.capabilities?.increment('count', 2, minute)).toBe(2)
+    expect(await store.delete('key')).toBe(true)
+    await store.close()
+  })
+
+  test('a sentinel that is not there is passed over', async () => {
+    const sentinelRootNodes = [{ host: '127.0.0.1', port: 1 }, ...sentinels.sentinelRootNodes]
+    const store = redisStore({ sentinel: { name: sentinels.name, sentinelRootNodes } })
+    await store.ready()
+    await store.close()
+  })
+
+  test('a name that they do not know is refused with a sentence', async () => {
+    const store = create('nobody')
+    await expect(store.ready()).rejects.toThrow('The sentinels know no master called nobody; check sentinel.name')
+    await store.close()
+  })
+
+  test('a sentinel client that was handed in is used', async () => {
+    const client = createSentinel({
+      name: sentinels.name,
+      sentinelRootNodes: sentinels.sentinelRootNodes.map((node) => ({ ...node })),
+    })
+    await client.connect()
+    const store = redisStore({ client, namespace: 'injected' })
+    await store.set('key', itemOf(1000), minute)
+    expect((await store.get('key'))?.body.length).toBe(1000)
+    expect(await store.capabilities?.increment('count', 2, minute)).toBe(2)
+    const heard: string[] = []
+    const subscriber = { message: (text: string) => void heard.push(text), connected: () => {}, lost: () => {} }
+    await store.capabilities?.subscribe?.('channel', subscriber)
+    await store.capabilities?.publish?.('channel', 'hello')
+    await expect.poll(() => heard).toEqual(['hello'])
+    await store.clear()
+    expect(await store.get('key')).toBeUndefined()
+    await store.close()
+    expect(client.isReady).toBe(true)
+    await client.close()
+  })
+
+  test.each(['frozen', 'killed'])(
+    'a master that is %s under load is followed to the next',
+    { timeout: 40_000 },
+    async (how) => {
+      const own = await startRedisSentinels()
+      const store = redisStore({ sentinel: { name: own.name, sentinelRootNodes: own.sentinelRootNodes } })
+      const told: string[] = []
+      const heard: string[] = []
+      const subscriber = {
+        message: (text: string) => void heard.push(text),
+        connected: () => void told.push('connected'),
+        lost: () => void told.push('lost'),
+      }
+      await store.capabilities?.subscribe?.('channel', subscriber)
+      const slowest = { ms: 0 }
+      const failures: unknown[] = []
+      let isOver = false
+      const load = async (worker: number): Promise<void> => {
+        while (!isOver) {
+          const start = performance.now()
+          await store.set(`key ${worker}`, itemOf(2000), minute).catch((error) => failures.push(error))
+          slowest.ms = Math.max(slowest.ms, performance.now() - start)
+          await sleep(5)
+        }
+      }
+      const workers = Array.from({ length: 10 }, (_, worker) => load(worker))
+      await sleep(100)
+      const before = await own.masterPort()
+      const master = [own.master, own.replica].find(({ port }) => port === before)
+      if (how === 'frozen') master?.pause()
+      else await master?.kill()
+      await expect.poll(() => own.masterPort(), { timeout: 15_000 }).not.toBe(before)
+      await expect
+        .poll(() => store.set('after', itemOf(10), minute).then(() => 'works', String), { timeout: 5000 })
+        .toBe('works')
+      isOver = true
+      await Promise.all(workers)
+      for (const failure of failures) expect(failure).toBeInstanceOf(StoreError)
+      if (how === 'killed') expect(slowest.ms).toBeLessThan(1000)
+      await expect.poll(() => told.slice(0, 3)).toEqual(['connected', 'lost', 'connected'])
+      await expect
+        .poll(async () => {
+          await store.capabilities?.publish?.('channel', 'again').catch(() => {})
+          return heard.includes('again')
+        })
+        .toBe(true)
+      if (how === 'frozen') master?.resume()
+      else await master?.restart()
+      expect(unhandled).toEqual([])
+      await store.close()
+      await own.stop()
+    },
+  )
+})
