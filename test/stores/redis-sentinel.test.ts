@@ -69,7 +69,7 @@ describeWithProgram('redis-server', 'behind sentinels', () => {
     await client.close()
   })
 
-  test.each(['frozen', 'killed'])(
+  test.concurrent.each(['frozen', 'killed'])(
     'a master that is %s under load is followed to the next',
     { timeout: 40_000 },
     async (how) => {
