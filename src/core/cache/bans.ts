@@ -9,6 +9,9 @@ interface Purged {
   softAt: number
 }
 
+/** What purges look at. */
+type Passed = Pick<EntryData, 'bansPassed' | 'groups' | 'target' | 'authority'>
+
 /** More different bans than this are not remembered one by one; beyond it the oldest become a ban of everything older. */
 const MAX_BANS = 10_000
 
@@ -69,7 +72,7 @@ export class BanLog {
   }
 
   /** What has befallen an entry since its own number: removed, made stale at a time (ms), or nothing. */
-  check(entry: EntryData): 'removed' | { readonly staleAt: number } | undefined {
+  check(entry: Passed): 'removed' | { readonly staleAt: number } | undefined {
     const since = entry.bansPassed
     if (since >= this.latest) return undefined
     let staleAt = Number.POSITIVE_INFINITY
@@ -80,7 +83,7 @@ export class BanLog {
     return staleAt === Number.POSITIVE_INFINITY ? undefined : { staleAt }
   }
 
-  *#concerning(entry: EntryData): Generator<Purged, void, void> {
+  *#concerning(entry: Passed): Generator<Purged, void, void> {
     yield this.#all
     for (const id of [targetId(undefined, entry.target), targetId(entry.authority, entry.target)]) {
       const purged = this.#targets.get(id)

@@ -286,6 +286,12 @@ function omittedFields({ directives: { control } }: Storable, profile: Profile):
   return noCache.length + secret.length === 0 ? undefined : new Set([...noCache, ...secret])
 }
 
+/** Whether an item's metadata is an entry's as far as purges look at it; `reviveEntry` looks closer. */
+export function isEntryData(meta: object): meta is Pick<EntryData, 'bansPassed' | 'groups' | 'target' | 'authority'> {
+  const { kind, target, groups } = meta as Partial<EntryData>
+  return kind === 'response' && typeof target === 'string' && Array.isArray(groups)
+}
+
 /** Revives what a far store gave back; undefined unless it is whole. */
 export function reviveEntry(meta: object): Entry | undefined {
   if (meta instanceof Entry) return meta

@@ -9,6 +9,7 @@ import type { Store } from '../store/store.ts'
 import { isTiered } from '../store/tiered.ts'
 import { type BanLog, bansOf } from './bans.ts'
 import { BoundedMap } from './bounded-map.ts'
+import { isEntryData } from './entry.ts'
 import { Fleet } from './fleet.ts'
 import { InFlight } from './in-flight.ts'
 import { type Inspection, inspectMount } from './inspect.ts'
@@ -94,12 +95,13 @@ export class ResponseCache {
     this.clock = clockOption('clock', options.clock, systemClock)
     this.#storeTimeout = duration('storeTimeout', options.storeTimeout, 100)
     const store = asStore(options.store)
+    this.bans = bansOf(store)
     this.store = guardStore(store, {
       storeTimeout: this.#storeTimeout,
       clock: this.clock,
+      isCurrent: ({ meta }) => !isEntryData(meta) || this.bans.check(meta) !== 'removed',
       onEvent: (event) => this.#tellStore(event),
     })
-    this.bans = bansOf(store)
     this.shelf = new Shelf(this.store, this.bans)
     if (store.near || store.capabilities === undefined) return
     const timeout = this.#storeTimeout

@@ -107,7 +107,8 @@ export class Shelf {
   #passesBans(key: string, entry: Entry): boolean {
     const verdict = this.#bans.check(entry)
     if (verdict === 'removed') {
-      void this.#store.delete(key)
+      // In a shared store another process may have put a new one there meanwhile.
+      if (this.#store.near) void this.#store.delete(key)
       return false
     }
     if (verdict !== undefined) entry.expiredAt = Math.min(entry.expiredAt ?? Infinity, verdict.staleAt)

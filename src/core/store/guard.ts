@@ -8,7 +8,7 @@ import { NearGuard } from './guard/near-guard.ts'
 import { TieredGuard } from './guard/tiered-guard.ts'
 import { Writes } from './guard/writes.ts'
 import { HealthLog } from './health.ts'
-import type { Store } from './store.ts'
+import type { Store, StoreItem } from './store.ts'
 import { isTiered } from './tiered.ts'
 
 export { StoreBudget } from './guard/budget.ts'
@@ -28,11 +28,22 @@ export interface StoreGuardOptions {
   readonly gate?: StoreGate | undefined
   /** Default `systemClock`. */
   readonly clock?: Clock | undefined
+  /** Of two tiers: whether what the near one holds may still be used, or the far one is asked. Default: always. */
+  readonly isCurrent?: ((item: StoreItem) => boolean) | undefined
   /** Told of everything that went wrong. What it throws is ignored. */
   readonly onEvent?: ((event: StoreEvent) => void) | undefined
 }
 
-const optionNames = ['storeTimeout', 'writeTimeout', 'maxWrites', 'maxWriteBytes', 'gate', 'clock', 'onEvent'] as const
+const optionNames = [
+  'storeTimeout',
+  'writeTimeout',
+  'maxWrites',
+  'maxWriteBytes',
+  'gate',
+  'clock',
+  'isCurrent',
+  'onEvent',
+] as const
 
 /**
  * Puts a guard before a store that somebody else may have written and that may be down.
@@ -57,9 +68,10 @@ export function guardStore(store: Store, options: StoreGuardOptions = {}): Guard
     readTimeout: duration('storeTimeout', options.storeTimeout, 100),
     writeTimeout: duration('writeTimeout', options.writeTimeout, 2_000),
   }
+  const isCurrent = optionalFunction('isCurrent', options.isCurrent) ?? (() => true)
   if (store.near) return new NearGuard(store, report)
   return isTiered(store)
-    ? new TieredGuard(new NearGuard(store.nearTier, report), new FarGuard(store.farTier, far), store.nearTtl)
+    ? new TieredGuard(new NearGuard(store.nearTier, report), new FarGuard(store.farTier, far), store.nearTtl, isCurrent)
     : new FarGuard(store, far)
 }
 

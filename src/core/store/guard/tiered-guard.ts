@@ -19,18 +19,24 @@ export class TieredGuard implements GuardedStore {
   readonly #near: NearGuard
   readonly #far: FarGuard
   readonly #nearTtl: number
+  readonly #isCurrent: (item: StoreItem) => boolean
   readonly #reads = new Map<string, Reads>()
 
-  constructor(near: NearGuard, far: FarGuard, nearTtl: number) {
+  /** `isCurrent`: whether what the near tier holds may still be used, or the far one must be asked. */
+  constructor(near: NearGuard, far: FarGuard, nearTtl: number, isCurrent: (item: StoreItem) => boolean) {
     this.name = `${near.name}+${far.name}`
     this.maxEntrySize = far.maxEntrySize
     this.#near = near
     this.#far = far
     this.#nearTtl = nearTtl
+    this.#isCurrent = isCurrent
   }
 
   get(key: string, budget?: StoreBudget, signal?: AbortSignal): StoreItem | Promise<StoreItem | undefined> {
-    return this.#near.get(key) ?? this.latest(key, budget, signal)
+    const held = this.#near.get(key)
+    if (held !== undefined && this.#isCurrent(held)) return held
+    if (held !== undefined) this.#near.delete(key)
+    return this.latest(key, budget, signal)
   }
 
   async latest(key: string, budget?: StoreBudget, signal?: AbortSignal): Promise<StoreItem | undefined> {
