@@ -114,6 +114,8 @@ class OnBytes implements RemoteStore {
   readonly #maxLifetime: number
   #prefix: string
   #namespace: string
+  /** Keyv 5 puts its namespace in front of keys as well, Keyv 6 does not. */
+  #keyvPrefix: string | undefined
   #reserved = 0
   #opening: Promise<void> | undefined
   #isClosed = false
@@ -202,9 +204,11 @@ class OnBytes implements RemoteStore {
     return this.#namespace
   }
 
-  /** Keyv sets its own here. */
+  /** Keyv sets its own here. That of a Keyv 5 without one is `keyv`, and a Keyv 6 without one sets none. */
   set namespace(name: string | undefined) {
     if (name === undefined || name === '') return
+    this.#keyvPrefix = `${name}:`
+    if (name === 'keyv') return
     this.#namespace = /^[\w-]{1,64}$/.test(name) ? name : hash('sha256', name, 'hex').slice(0, 32)
     this.#prefix = `${this.#namespace}:`
   }
@@ -217,13 +221,18 @@ class OnBytes implements RemoteStore {
     return Promise.all(keys.map((key) => this.get(key)))
   }
 
-  async setMany(entries: readonly { key: string; value: StoreItem; ttl?: number }[]): Promise<void> {
-    await Promise.all(entries.map(({ key, value, ttl }) => this.set(key, value, ttl)))
+  hasMany(keys: readonly string[]): Promise<boolean[]> {
+    return Promise.all(keys.map((key) => this.has(key)))
   }
 
+  async setMany(entries: readonly { key: string; value: StoreItem; ttl?: number }[]): Promise<boolean[]> {
+    await Promise.all(entries.map(({ key, value, ttl }) => this.set(key, value, ttl)))
+    return entries.map(() => true)
+  }
+
+  /** Resolves with whether there was any. */
   async deleteMany(keys: readonly string[]): Promise<boolean> {
-    await Promise.all(keys.map((key) => this.delete(key)))
-    return true
+    return (await Promise.all(keys.map((key) => this.delete(key)))).some(Boolean)
   }
 
   /** Keyv listens for errors of its adapter; ours make the call reject instead. */
@@ -286,7 +295,9 @@ class OnBytes implements RemoteStore {
 
   /** A key that every server takes, whatever characters and length ours has; the braces keep chunks on one cluster node. */
   #idOf(key: string): string {
-    return `${this.#prefix}{${digest(key)}}`
+    const prefix = this.#keyvPrefix
+    const own = prefix !== undefined && key.startsWith(prefix) ? key.slice(prefix.length) : key
+    return `${this.#prefix}{${digest(own)}}`
   }
 
   /** The client's capabilities under keys of this namespace. */
