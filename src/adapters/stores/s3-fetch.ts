@@ -1,0 +1,178 @@
+import type { AwsClient } from 'aws4fetch'
+import { loadPeer } from '../../core/store/errors.ts'
+import { failureOf, type S3Place, unreached } from './s3-errors.ts'
+import {
+  expiryText,
+  type FoundObject,
+  type ObjectClient,
+  type ObjectPage,
+  type WriteCondition,
+  type WriteOutcome,
+} from './s3-objects.ts'
+
+export interface FetchSettings {
+  /** The bucket's own URL, ending in `/`. */
+  readonly root: string
+  readonly region: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken: string | undefined
+  /** Milliseconds for a request and its answer. */
+  readonly timeout: number
+  readonly place: S3Place
+}
+
+interface Call {
+  readonly what: string
+  readonly method: 'GET' | 'PUT' | 'DELETE'
+  readonly url: string
+  readonly body?: Buffer
+  readonly headers?: Record<string, string>
+  /** Whether it may be sent twice. */
+  readonly isRepeatable: boolean
+}
+
+interface Answer {
+  readonly status: number
+  readonly code: string
+  readonly headers: Headers
+  readonly body: Buffer
+}
+
+/** S3 over HTTP, signed by aws4fetch. */
+export class FetchClient implements ObjectClient {
+  readonly #settings: FetchSettings
+  #signer: Promise<AwsClient> | undefined
+
+  constructor(settings: FetchSettings) {
+    this.#settings = settings
+  }
+
+  async get(key: string): Promise<FoundObject | undefined> {
+    const what = 'read an object'
+    const answer = await this.#call({ what, method: 'GET', url: this.#urlOf(key), isRepeatable: true })
+    if (answer.status === 404 && answer.code !== 'NoSuchBucket') return undefined
+    if (answer.status !== 200) throw failureOf(what, answer, this.#settings.place)
+    return { bytes: answer.body, etag: answer.headers.get('etag') ?? '' }
+  }
+
+  async put(key: string, bytes: Buffer, expires: number, condition: WriteCondition): Promise<WriteOutcome> {
+    const what = 'write an object'
+    const headers = { 'x-amz-meta-expires': expiryText(expires), ...conditionFields(condition) }
+    const isRepeatable = condition === 'always'
+    const answer = await this.#call({ what, method: 'PUT', url: this.#urlOf(key), body: bytes, headers, isRepeatable })
+    if (answer.status === 200) return 'written'
+    const outcome = refusal(condition, answer)
+    if (outcome === undefined) throw failureOf(what, answer, this.#settings.place)
+    return outcome
+  }
+
+  async delete(key: string): Promise<void> {
+    const what = 'delete an object'
+    const answer = await this.#call({ what, method: 'DELETE', url: this.#urlOf(key), isRepeatable: true })
+    const isGone = answer.status === 404 && answer.code !== 'NoSuchBucket'
+    if (!isGone && answer.status !== 204 && answer.status !== 200) {
+      throw failureOf(what, answer, this.#settings.place)
+    }
+  }
+
+  async list(prefix: string, limit: number, page?: string): Promise<ObjectPage> {
+    const what = 'list objects'
+    const query = new URLSearchParams({ 'list-type': '2', 'max-keys': String(limit), prefix })
+    if (page !== undefined) query.set('continuation-token', page)
+    // In a signature a space is %20 and nothing else.
+    const url = `${this.#settings.root}?${query.toString().replaceAll('+', '%20')}`
+    const answer = await this.#call({ what, method: 'GET', url, isRepeatable: true })
+    if (answer.status !== 200) throw failureOf(what, answer, this.#settings.place)
+    const xml = answer.body.toString()
+    return { keys: textsIn(xml, 'Key'), next: textsIn(xml, 'NextContinuationToken')[0] }
+  }
+
+  #urlOf(key: string): string {
+    return this.#settings.root + key.split('/').map(encodeURIComponent).join('/')
+  }
+
+  /** Sends it; once more where the first was met by a passing failure and a second does no harm. */
+  async #call(call: Call): Promise<Answer> {
+    const signal = AbortSignal.timeout(this.#settings.timeout)
+    try {
+      const answer = await this.#send(call, signal)
+      return call.isRepeatable && isPassing(answer) ? await this.#send(call, signal) : answer
+    } catch (error) {
+      if (!call.isRepeatable || !isBrokenConnection(error)) throw this.#unreached(call, error)
+      return await this.#send(call, signal).catch((again) => {
+        throw this.#unreached(call, again)
+      })
+    }
+  }
+
+  #unreached({ what }: Call, error: unknown): Error {
+    return unreached(what, error, this.#settings.timeout, this.#settings.place)
+  }
+
+  async #send({ method, url, body, headers }: Call, signal: AbortSignal): Promise<Answer> {
+    const signer = await this.#load()
+    const request = await signer.sign(url, { method, ...(body && { body }), ...(headers && { headers }) })
+    // A redirect would carry the signature to somebody else.
+    const response = await fetch(request, { signal, redirect: 'manual' })
+    const bytes = Buffer.from(await response.arrayBuffer())
+    const code = response.ok ? '' : (textsIn(bytes.toString(), 'Code')[0] ?? '')
+    return { status: response.status, code, headers: response.headers, body: bytes }
+  }
+
+  #load(): Promise<AwsClient> {
+    this.#signer ??= this.#newSigner().catch((error) => {
+      this.#signer = undefined
+      throw error
+    })
+    return this.#signer
+  }
+
+  async #newSigner(): Promise<AwsClient> {
+    const { AwsClient } = await loadPeer('aws4fetch', () => import('aws4fetch'), 's3Store')
+    const { accessKeyId, secretAccessKey, sessionToken, region } = this.#settings
+    return new AwsClient({ accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }), region, service: 's3' })
+  }
+}
+
+function conditionFields(condition: WriteCondition): Record<string, string> {
+  if (condition === 'always') return {}
+  return condition === 'absent' ? { 'if-none-match': '*' } : { 'if-match': condition.etag }
+}
+
+/** What a failed answer says about the condition; undefined where it is about something else. */
+export function refusal(
+  condition: WriteCondition,
+  { status, code }: Pick<Answer, 'status' | 'code'>,
+): 'refused' | 'conflict' | undefined {
+  if (condition === 'always') return undefined
+  if (status === 412) return 'refused'
+  if (status === 409) return 'conflict'
+  // The object that was to be replaced is gone.
+  return status === 404 && code !== 'NoSuchBucket' ? 'refused' : undefined
+}
+
+function isPassing({ status }: Answer): boolean {
+  return status === 429 || status === 500 || status === 502 || status === 503
+}
+
+/** A kept connection that the server had closed; a server that is not there is no such thing. */
+function isBrokenConnection(error: unknown): boolean {
+  const { code } = Object((error as Error | undefined)?.cause) as { code?: unknown }
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE'
+}
+
+/** The texts of an element, wherever it stands: enough for S3's flat answers. */
+function textsIn(xml: string, element: string): string[] {
+  return [...xml.matchAll(new RegExp(`<${element}>([^<]*)</${element}>`, 'g'))].map(([, text = '']) => unescaped(text))
+}
+
+const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' }
+
+function unescaped(text: string): string {
+  return text.replace(/&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi, (whole, decimal, hexadecimal, name) => {
+    if (decimal !== undefined) return String.fromCodePoint(Number(decimal))
+    if (hexadecimal !== undefined) return String.fromCodePoint(Number.parseInt(hexadecimal, 16))
+    return entities[name] ?? whole
+  })
+}

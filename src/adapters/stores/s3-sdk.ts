@@ -1,0 +1,145 @@
+import { failureOf, type S3Place, unreached } from './s3-errors.ts'
+import { refusal } from './s3-fetch.ts'
+import {
+  expiryText,
+  type FoundObject,
+  type ObjectClient,
+  type ObjectPage,
+  type WriteCondition,
+  type WriteOutcome,
+} from './s3-objects.ts'
+
+/** What is used of an `S3Client` of `@aws-sdk/client-s3`, or of anything that behaves like it. */
+export interface S3ClientLike {
+  send(command: never, options?: { abortSignal?: AbortSignal }): Promise<unknown>
+}
+
+type Command = new (input: never) => object
+
+/** The commands that the client takes: `import * as commands from '@aws-sdk/client-s3'`, or these four of it. */
+export interface S3Commands {
+  readonly GetObjectCommand: Command
+  readonly PutObjectCommand: Command
+  readonly DeleteObjectCommand: Command
+  readonly ListObjectsV2Command: Command
+}
+
+export interface SdkSettings {
+  readonly client: S3ClientLike
+  readonly commands: S3Commands
+  /** Milliseconds for a request and its answer. */
+  readonly timeout: number
+  readonly place: S3Place
+}
+
+interface Got {
+  readonly Body?: { transformToByteArray(): Promise<Uint8Array> }
+  readonly ETag?: string
+}
+
+interface Listed {
+  readonly Contents?: readonly { readonly Key?: string }[]
+  readonly NextContinuationToken?: string
+}
+
+/** S3 through a client that was handed in, so that its credentials, proxies and retries hold. */
+export class SdkClient implements ObjectClient {
+  readonly #settings: SdkSettings
+
+  constructor(settings: SdkSettings) {
+    this.#settings = settings
+  }
+
+  async get(key: string): Promise<FoundObject | undefined> {
+    const what = 'read an object'
+    const { GetObjectCommand } = this.#settings.commands
+    return this.#within(what, async (signal) => {
+      try {
+        const got = (await this.#send(GetObjectCommand, { Key: key }, signal)) as Got
+        const bytes = (await got.Body?.transformToByteArray()) ?? Buffer.alloc(0)
+        return { bytes: asBuffer(bytes), etag: got.ETag ?? '' }
+      } catch (error) {
+        if (isMissing(error)) return undefined
+        throw error
+      }
+    })
+  }
+
+  async put(key: string, bytes: Buffer, expires: number, condition: WriteCondition): Promise<WriteOutcome> {
+    const { PutObjectCommand } = this.#settings.commands
+    const input = { Key: key, Body: bytes, Metadata: { expires: expiryText(expires) }, ...conditionOf(condition) }
+    return this.#within('write an object', async (signal) => {
+      try {
+        await this.#send(PutObjectCommand, input, signal)
+        return 'written'
+      } catch (error) {
+        const outcome = refusal(condition, { status: statusOf(error), code: nameOf(error) })
+        if (outcome === undefined) throw error
+        return outcome
+      }
+    })
+  }
+
+  async delete(key: string): Promise<void> {
+    const { DeleteObjectCommand } = this.#settings.commands
+    await this.#within('delete an object', (signal) => this.#send(DeleteObjectCommand, { Key: key }, signal))
+  }
+
+  async list(prefix: string, limit: number, page?: string): Promise<ObjectPage> {
+    const { ListObjectsV2Command } = this.#settings.commands
+    const input = { Prefix: prefix, MaxKeys: limit, ...(page !== undefined && { ContinuationToken: page }) }
+    const listed = (await this.#within('list objects', (signal) =>
+      this.#send(ListObjectsV2Command, input, signal),
+    )) as Listed
+    const keys = (listed.Contents ?? []).flatMap(({ Key }) => (Key === undefined ? [] : [Key]))
+    return { keys, next: listed.NextContinuationToken }
+  }
+
+  #send(Command: Command, input: object, signal: AbortSignal): Promise<unknown> {
+    const command = new Command({ Bucket: this.#settings.place.bucket, ...input } as never)
+    return this.#settings.client.send(command as never, { abortSignal: signal })
+  }
+
+  /** One deadline over the request and its answer, whether or not the client heeds the signal. */
+  async #within<T>(what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { timeout, place } = this.#settings
+    const signal = AbortSignal.timeout(timeout)
+    try {
+      return await Promise.race([work(signal), aborted(signal)])
+    } catch (error) {
+      const status = statusOf(error)
+      if (status > 0) throw failureOf(what, { status, code: nameOf(error) }, place)
+      throw unreached(what, signal.aborted ? signal.reason : error, timeout, place)
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}
+
+function conditionOf(condition: WriteCondition): object {
+  if (condition === 'always') return {}
+  return condition === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag }
+}
+
+function isMissing(error: unknown): boolean {
+  return nameOf(error) === 'NoSuchKey' || (statusOf(error) === 404 && nameOf(error) !== 'NoSuchBucket')
+}
+
+/** The HTTP status of an SDK's error, or 0 where it had no answer. */
+function statusOf(error: unknown): number {
+  const { $metadata } = Object(error) as { $metadata?: { httpStatusCode?: number } }
+  return $metadata?.httpStatusCode ?? 0
+}
+
+/** An SDK's error is named after S3's error code. */
+function nameOf(error: unknown): string {
+  return String((Object(error) as { name?: unknown }).name ?? '')
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
