@@ -9,10 +9,10 @@ import { tieredStore } from '../../src/core/store/tiered.ts'
 import { shield } from '../../src/middleware/node/shield.ts'
 import type { Command, Report } from './fleet.ts'
 
-const [url = '', nearTtl = '0'] = process.argv.slice(2)
+const [url = '', nearTtl = '0', storeTimeout = '100'] = process.argv.slice(2)
 const far = redisStore({ url })
 const store = Number(nearTtl) > 0 ? tieredStore(memoryStore(), far, { nearTtl: Number(nearTtl) }) : far
-const responses = new ResponseCache({ store })
+const responses = new ResponseCache({ store, storeTimeout: Number(storeTimeout) })
 const runs: string[] = []
 
 const listener = shield(

@@ -18,15 +18,23 @@ export interface Answer {
   readonly cacheStatus: string
 }
 
+/** Milliseconds; a `nearTtl` of 0 is for no near tier. */
+export interface Settings {
+  readonly nearTtl?: number
+  readonly storeTimeout?: number
+}
+
 /** One process. */
 export class Member {
   readonly #child: ChildProcess
   port = 0
   readonly runs: string[] = []
 
-  constructor(url: string, nearTtl: number) {
+  constructor(url: string, { nearTtl = 0, storeTimeout = 100 }: Settings) {
     const program = fileURLToPath(new URL('child.ts', import.meta.url))
-    this.#child = fork(program, [url, String(nearTtl)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    this.#child = fork(program, [url, String(nearTtl), String(storeTimeout)], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
     this.#child.on('message', (report: Report) => {
       if (report.type === 'run') this.runs.push(report.path)
     })
@@ -80,6 +88,6 @@ export class Member {
   }
 }
 
-export function startFleet(size: number, url: string, nearTtl = 0): Promise<Member[]> {
-  return Promise.all(Array.from({ length: size }, () => new Member(url, nearTtl).ready()))
+export function startFleet(size: number, url: string, settings: Settings = {}): Promise<Member[]> {
+  return Promise.all(Array.from({ length: size }, () => new Member(url, settings).ready()))
 }

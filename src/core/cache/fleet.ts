@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 import type { StoreCapabilities } from '../store/capabilities.ts'
-import { withDeadline } from '../store/guard.ts'
+import { type StoreBudget, withDeadline } from '../store/guard.ts'
 import { askForLease, type Lease, type LeaseAnswer } from '../store/lease.ts'
 import type { Held } from './shelf.ts'
 
@@ -20,8 +20,10 @@ export interface Wanted {
   /** Until when on the monotonic clock. */
   readonly until: number
   readonly signal: AbortSignal | undefined
+  /** What the request may still spend on stores before it is known whether another leads. */
+  readonly budget: StoreBudget | undefined
   /** The stored answer, if there is one that will do. Never rejects. */
-  find(): Promise<Held | undefined>
+  find(budget: StoreBudget | undefined): Promise<Held | undefined>
 }
 
 /** A leader that dies is followed by another process after this time, ms. */
@@ -61,23 +63,28 @@ export class Fleet {
   /** Waits for the turn of a request. @throws the reason of `signal`. */
   async turn(wanted: Wanted): Promise<Turn> {
     const { signal, until } = wanted
+    let { budget } = wanted
     for (let next = firstPause; ; next = Math.min(next * 1.5, longestPause)) {
       signal?.throwIfAborted()
-      const answer = await this.#ask(wanted.key)
+      const answer = await this.#ask(wanted.key, budget)
       if (answer === undefined) return { type: 'lead', lease: undefined }
-      if (answer.type === 'granted') return this.#unlessFound(wanted, answer.lease)
+      if (answer.type === 'granted') return this.#unlessFound({ ...wanted, budget }, answer.lease)
       if (answer.note !== undefined) return { type: 'alone', unshared: answer.note === UNSHARED }
       const left = until - this.#clock.monotonic()
       if (left <= 0) return { type: 'alone', unshared: false }
+      // From here on it is another's answer that is waited for.
+      budget = undefined
       await pause(Math.min(next, left), undefined, { signal })
-      const held = await wanted.find()
+      const held = await wanted.find(budget)
       if (held !== undefined) return { type: 'found', held }
     }
   }
 
   /** Leave to refresh what is stored; undefined where another process does, or has done. */
-  async refreshTurn(wanted: Pick<Wanted, 'key' | 'find'>): Promise<Extract<Turn, { type: 'lead' }> | undefined> {
-    const answer = await this.#ask(wanted.key)
+  async refreshTurn(
+    wanted: Pick<Wanted, 'key' | 'find' | 'budget'>,
+  ): Promise<Extract<Turn, { type: 'lead' }> | undefined> {
+    const answer = await this.#ask(wanted.key, wanted.budget)
     if (answer === undefined) return { type: 'lead', lease: undefined }
     if (answer.type === 'taken') return undefined
     const turn = await this.#unlessFound(wanted, answer.lease)
@@ -92,18 +99,21 @@ export class Fleet {
   }
 
   /** Another may have stored the answer and given up the lease since this request found nothing. */
-  async #unlessFound(wanted: Pick<Wanted, 'find'>, lease: Lease): Promise<Turn> {
-    const held = await wanted.find()
+  async #unlessFound({ find, budget }: Pick<Wanted, 'find' | 'budget'>, lease: Lease): Promise<Turn> {
+    const held = await find(budget)
     if (held === undefined) return { type: 'lead', lease }
     void lease.release()
     return { type: 'found', held }
   }
 
   /** Undefined where the store cannot say. */
-  async #ask(key: string): Promise<LeaseAnswer | undefined> {
-    if (this.#isDown() || this.#clock.monotonic() - this.#failedAt < retryAfter) return undefined
+  async #ask(key: string, budget: StoreBudget | undefined): Promise<LeaseAnswer | undefined> {
+    const patience = Math.min(this.#timeout, budget?.remaining() ?? Infinity)
+    if (patience <= 0 || this.#isDown() || this.#clock.monotonic() - this.#failedAt < retryAfter) return undefined
     const asking = askForLease(this.#capabilities, `lead ${key}`, leaseTime)
-    const outcome = await withDeadline(() => asking, this.#timeout, false)
+    budget?.begin()
+    const outcome = await withDeadline(() => asking, patience, false)
+    budget?.end()
     if (outcome.type === 'value') return outcome.value
     this.#failedAt = this.#clock.monotonic()
     this.#tell(outcome.type === 'error' ? outcome.error : undefined)

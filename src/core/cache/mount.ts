@@ -247,7 +247,8 @@ export class Mount {
         key: flightKey(asked, finding),
         until: this.responses.clock.monotonic() + (this.settings.collapseTimeout ?? 0),
         signal: asked.signal,
-        find: () => this.#findFresh(asked),
+        budget: asked.budget,
+        find: (budget) => this.#findFresh({ ...asked, budget }),
       })
       switch (turn.type) {
         case 'found':
@@ -277,9 +278,9 @@ export class Mount {
     }
   }
 
-  /** What all processes agree on for a request, if it is fresh. Takes its own time, not the request's budget. */
-  async #findFresh({ primary, request, control, signal }: Asked): Promise<Held | undefined> {
-    const asking = { ...this.#asking({ budget: undefined, signal }), latest: true }
+  /** What all processes agree on for a request, if it is fresh. */
+  async #findFresh({ primary, request, control, ...asked }: Asked): Promise<Held | undefined> {
+    const asking = { ...this.#asking(asked), latest: true }
     const finding = await this.responses.shelf.find(primary, request, asking)
     if (!isHeld(finding)) return undefined
     const now = this.responses.clock.now()
@@ -291,16 +292,9 @@ export class Mount {
     const { fleet } = this.responses
     if (fleet === undefined || !exchange.leads) return true
     const { request, primary } = exchange
-    const find = (): Promise<Held | undefined> =>
-      this.#findFresh({
-        request,
-        primary: primary as string,
-        control: undefined,
-        signal: undefined,
-        native: undefined,
-        budget: undefined,
-      })
-    return fleet.refreshTurn({ key: exchange.flightKey as string, find }).then((turn) => {
+    const nobody = { control: undefined, signal: undefined, native: undefined, budget: undefined }
+    const find = (): Promise<Held | undefined> => this.#findFresh({ request, primary: primary as string, ...nobody })
+    return fleet.refreshTurn({ key: exchange.flightKey as string, find, budget: undefined }).then((turn) => {
       if (turn === undefined) exchange.discard()
       else exchange.lease = turn.lease
       return turn !== undefined
