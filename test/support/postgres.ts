@@ -41,10 +41,10 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
   const postgres = join(dirname(initdb), 'postgres')
   const user = unprivilegedUser()
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-postgres-'))
-  if (user.uid !== undefined) chownSync(folder, user.uid, user.gid)
+  if (user !== undefined) chownSync(folder, user.uid, user.gid)
   const data = join(folder, 'data')
   const layout = ['--encoding=UTF8', '--locale=C', '--auth=trust', '--username=postgres', '--no-sync']
-  await promisify(execFile)(initdb, [`--pgdata=${data}`, ...layout], user)
+  await promisify(execFile)(initdb, [`--pgdata=${data}`, ...layout], user ?? {})
   writeFileSync(join(data, 'pg_hba.conf'), access)
 
   const urlOf = (port: number, name: string, password?: string) =>
@@ -81,8 +81,8 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
 }
 
 /** PostgreSQL refuses to run as root. */
-function unprivilegedUser(): { uid?: number; gid?: number } {
-  if (process.getuid?.() !== 0) return {}
+function unprivilegedUser(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined
   const id = (what: string) => Number(execFileSync('id', [what, 'postgres'], { encoding: 'utf8' }))
   return { uid: id('-u'), gid: id('-g') }
 }
