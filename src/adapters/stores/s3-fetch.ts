@@ -4,10 +4,10 @@ import { failureOf, type S3Place, unreached } from './s3-errors.ts'
 import {
   expiryText,
   type FoundObject,
+  isRefusal,
   type ObjectClient,
   type ObjectPage,
   type WriteCondition,
-  type WriteOutcome,
 } from './s3-objects.ts'
 
 export interface FetchSettings {
@@ -56,15 +56,14 @@ export class FetchClient implements ObjectClient {
     return { bytes: answer.body, etag: answer.headers.get('etag') ?? '' }
   }
 
-  async put(key: string, bytes: Buffer, expires: number, condition: WriteCondition): Promise<WriteOutcome> {
+  async put(key: string, bytes: Buffer, expires: number, condition: WriteCondition): Promise<boolean> {
     const what = 'write an object'
     const headers = { 'x-amz-meta-expires': expiryText(expires), ...conditionFields(condition) }
     const isRepeatable = condition === 'always'
     const answer = await this.#call({ what, method: 'PUT', url: this.#urlOf(key), body: bytes, headers, isRepeatable })
-    if (answer.status === 200) return 'written'
-    const outcome = refusal(condition, answer)
-    if (outcome === undefined) throw failureOf(what, answer, this.#settings.place)
-    return outcome
+    if (answer.status === 200) return true
+    if (isRefusal(condition, answer.status, answer.code)) return false
+    throw failureOf(what, answer, this.#settings.place)
   }
 
   async delete(key: string): Promise<void> {
@@ -138,18 +137,6 @@ export class FetchClient implements ObjectClient {
 function conditionFields(condition: WriteCondition): Record<string, string> {
   if (condition === 'always') return {}
   return condition === 'absent' ? { 'if-none-match': '*' } : { 'if-match': condition.etag }
-}
-
-/** What a failed answer says about the condition; undefined where it is about something else. */
-export function refusal(
-  condition: WriteCondition,
-  { status, code }: Pick<Answer, 'status' | 'code'>,
-): 'refused' | 'conflict' | undefined {
-  if (condition === 'always') return undefined
-  if (status === 412) return 'refused'
-  if (status === 409) return 'conflict'
-  // The object that was to be replaced is gone.
-  return status === 404 && code !== 'NoSuchBucket' ? 'refused' : undefined
 }
 
 function isPassing({ status }: Answer): boolean {

@@ -10,9 +10,6 @@ export interface FoundObject {
 /** Under which condition an object is written: always, where there is none, or in place of the one with this etag. */
 export type WriteCondition = 'always' | 'absent' | { readonly etag: string }
 
-/** `refused`: the condition does not hold. `conflict`: another write was under way; ask again. */
-export type WriteOutcome = 'written' | 'refused' | 'conflict'
-
 export interface ObjectPage {
   readonly keys: readonly string[]
   /** Hand it in for the next page; undefined after the last. */
@@ -22,42 +19,20 @@ export interface ObjectPage {
 /** Objects by key in one bucket. Each method rejects with a StoreError that says what to do. */
 export interface ObjectClient {
   get(key: string): Promise<FoundObject | undefined>
-  put(key: string, bytes: Buffer, expires: number, condition: WriteCondition): Promise<WriteOutcome>
+  /** `expires` in epoch ms, or Infinity, is noted beside the object. Resolves with false where the condition does not hold. */
+  put(key: string, bytes: Buffer, expires: number, condition: WriteCondition): Promise<boolean>
   delete(key: string): Promise<void>
   list(prefix: string, limit: number, page?: string): Promise<ObjectPage>
 }
 
-/**
- * S3 has no time to live, so an object begins with its own end, big-endian:
- *
- *     u8 magic · u8 version · f64 end (epoch ms, or Infinity) · the value
- */
-const magic = 0x53
-const version = 1
-const header = 10
-
-export interface TimedValue {
-  /** Epoch ms, or Infinity. */
-  readonly expires: number
-  readonly value: Buffer
-}
-
-export function withExpiry({ expires, value }: TimedValue): Buffer {
-  const bytes = Buffer.allocUnsafe(header + value.length)
-  bytes[0] = magic
-  bytes[1] = version
-  bytes.writeDoubleBE(expires, 2)
-  bytes.set(value, header)
-  return bytes
-}
-
-/** Undefined where the bytes are not one of ours. */
-export function timedValue(bytes: Buffer): TimedValue | undefined {
-  if (bytes.length < header || bytes[0] !== magic || bytes[1] !== version) return undefined
-  return { expires: bytes.readDoubleBE(2), value: bytes.subarray(header) }
-}
-
-/** What a listing and a policy show without reading the object: `x-amz-meta-expires`. */
+/** What the metadata `x-amz-meta-expires` says, for people and scripts that look at a bucket: epoch ms, or `never`. */
 export function expiryText(expires: number): string {
   return expires === Infinity ? 'never' : String(Math.ceil(expires))
+}
+
+/** Whether a failed write says that its condition does not hold: another one came before, or is under way. */
+export function isRefusal(condition: WriteCondition, status: number, code: string): boolean {
+  if (condition === 'always') return false
+  // 404: the object that was to be replaced is gone.
+  return status === 412 || status === 409 || (status === 404 && code !== 'NoSuchBucket')
 }

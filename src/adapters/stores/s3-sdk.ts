@@ -1,12 +1,11 @@
 import { failureOf, type S3Place, unreached } from './s3-errors.ts'
-import { refusal } from './s3-fetch.ts'
 import {
   expiryText,
   type FoundObject,
+  isRefusal,
   type ObjectClient,
   type ObjectPage,
   type WriteCondition,
-  type WriteOutcome,
 } from './s3-objects.ts'
 
 /** What is used of an `S3Client` of `@aws-sdk/client-s3`, or of anything that behaves like it. */
@@ -65,17 +64,16 @@ export class SdkClient implements ObjectClient {
     })
   }
 
-  async put(key: string, bytes: Buffer, expires: number, condition: WriteCondition): Promise<WriteOutcome> {
+  async put(key: string, bytes: Buffer, expires: number, condition: WriteCondition): Promise<boolean> {
     const { PutObjectCommand } = this.#settings.commands
     const input = { Key: key, Body: bytes, Metadata: { expires: expiryText(expires) }, ...conditionOf(condition) }
     return this.#within('write an object', async (signal) => {
       try {
         await this.#send(PutObjectCommand, input, signal)
-        return 'written'
+        return true
       } catch (error) {
-        const outcome = refusal(condition, { status: statusOf(error), code: nameOf(error) })
-        if (outcome === undefined) throw error
-        return outcome
+        if (isRefusal(condition, statusOf(error), nameOf(error))) return false
+        throw error
       }
     })
   }

@@ -9,10 +9,11 @@ import {
   type RemoteStoreOptions,
   remoteStore,
 } from '../../core/store/remote.ts'
+import { datedHeader, undated } from './dated-bytes.ts'
 import { s3Capabilities } from './s3-capabilities.ts'
 import type { S3Place } from './s3-errors.ts'
 import { FetchClient } from './s3-fetch.ts'
-import { type ObjectClient, timedValue, withExpiry } from './s3-objects.ts'
+import type { ObjectClient } from './s3-objects.ts'
 import { type S3ClientLike, type S3Commands, SdkClient } from './s3-sdk.ts'
 
 export type { S3ClientLike, S3Commands } from './s3-sdk.ts'
@@ -178,9 +179,9 @@ class InBucket implements ByteBackend {
   async get(key: string): Promise<Uint8Array | undefined> {
     const name = objectKey(key)
     const found = await this.#objects.get(name)
-    const timed = found && timedValue(found.bytes)
-    if (timed === undefined) return undefined
-    if (timed.expires > this.#clock.now()) return timed.value
+    if (found === undefined) return undefined
+    const value = undated(found.bytes, this.#clock.now())
+    if (value !== undefined) return value
     // Where another process has just written it anew, that is lost: a miss more, never a wrong answer.
     this.#objects.delete(name).catch(() => {})
     return undefined
@@ -188,7 +189,7 @@ class InBucket implements ByteBackend {
 
   async set(key: string, value: Buffer, lifetime: number): Promise<void> {
     const expires = this.#clock.now() + lifetime
-    await this.#objects.put(objectKey(key), withExpiry({ expires, value }), expires, 'always')
+    await this.#objects.put(objectKey(key), Buffer.concat([datedHeader(expires), value]), expires, 'always')
   }
 
   async delete(keys: readonly string[]): Promise<void> {
@@ -215,13 +216,12 @@ class InBucket implements ByteBackend {
   /** An endpoint that ignores the conditions would let two callers hold one lock. */
   async #tryConditions(): Promise<void> {
     const name = `${this.#namespace}/probe`
-    const probe = withExpiry({ expires: 0, value: Buffer.alloc(0) })
+    const probe = datedHeader(0)
     await this.#objects.put(name, probe, 0, 'absent')
-    const outcomes = [
-      await this.#objects.put(name, probe, 0, 'absent'),
-      await this.#objects.put(name, probe, 0, { etag: '"00000000000000000000000000000000"' }),
-    ]
-    if (outcomes.includes('written')) {
+    const isIgnored =
+      (await this.#objects.put(name, probe, 0, 'absent')) ||
+      (await this.#objects.put(name, probe, 0, { etag: '"00000000000000000000000000000000"' }))
+    if (isIgnored) {
       throw new StoreError(
         'The S3 endpoint ignores If-None-Match or If-Match: leave conditionalWrites out, or use an endpoint that has them',
       )
