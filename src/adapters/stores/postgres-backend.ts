@@ -175,12 +175,12 @@ function statements(table: string, items: string): Statements {
     get: (key) => `SELECT value FROM ${table} WHERE key = ${key} AND expires > now()`,
     set: `${upsert} ($1, $2, ${expiry(3)}) ON CONFLICT (key) DO UPDATE SET ${replace}`,
     delete: `DELETE FROM ${table} WHERE key = ANY($1)`,
-    clear: `WITH some AS (SELECT key FROM ${table} WHERE key >= $1 AND key < $2 LIMIT $3),
-      gone AS (DELETE FROM ${table} WHERE key = ANY(ARRAY(SELECT key FROM some)))
-      SELECT key FROM some`,
-    clearItems: `WITH some AS (SELECT DISTINCT key FROM ${items} WHERE key >= $1 AND key < $2 LIMIT $3),
-      gone AS (DELETE FROM ${items} WHERE key = ANY(ARRAY(SELECT key FROM some)))
-      SELECT key FROM some`,
+    clear: `WITH found AS (SELECT key FROM ${table} WHERE key >= $1 AND key < $2 LIMIT $3),
+      gone AS (DELETE FROM ${table} WHERE key = ANY(ARRAY(SELECT key FROM found)))
+      SELECT key FROM found`,
+    clearItems: `WITH found AS (SELECT DISTINCT key FROM ${items} WHERE key >= $1 AND key < $2 LIMIT $3),
+      gone AS (DELETE FROM ${items} WHERE key = ANY(ARRAY(SELECT key FROM found)))
+      SELECT key FROM found`,
     increment: `${upsert} ($1, convert_to($2::bigint::text, 'UTF8'), ${expiry(3)})
       ON CONFLICT (key) DO UPDATE SET expires = excluded.expires, length = NULL, value =
         CASE WHEN kept.expires > now()

@@ -97,9 +97,10 @@ export class PostgresConnections {
   }
 
   async close(): Promise<void> {
+    if (this.#isClosed) return
     this.#isClosed = true
     this.#turns.close()
-    this.#pool?.off('error', ignore)
+    if ('pool' in this.#place) this.#place.pool.off('error', ignore)
     await this.#endPool()
   }
 
