@@ -1,0 +1,14 @@
+import { redisStore } from '../../dist/adapters/stores/redis.js'
+import { memoryStore, ResponseCache, tieredStore } from '../../dist/index.js'
+import { cache } from '../../dist/middleware/express/index.js'
+import { expressApp } from './express-app.ts'
+import type { Subject } from './subject.ts'
+
+/** The Redis that the benchmark has started. */
+const redis = () => redisStore({ url: process.env.BENCH_REDIS_URL ?? '' })
+
+export const expressRedis: Subject = (settings) =>
+  expressApp(settings, cache({ cache: new ResponseCache({ store: redis() }) }))
+
+export const expressTiers: Subject = (settings) =>
+  expressApp(settings, cache({ cache: new ResponseCache({ store: tieredStore(memoryStore(), redis()) }) }))
