@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type PostgresStoreOptions, postgresStore, postgresTables } from '../../src/adapters/stores/postgres.ts'
+import { sqlState } from '../../src/adapters/stores/postgres-client.ts'
 import { StoreError } from '../../src/core/store/errors.ts'
 import type { RemoteStore } from '../../src/core/store/remote.ts'
 import { describeStore } from '../store/behaviour.ts'
@@ -47,6 +48,11 @@ describe('options', () => {
       expect(postgresStore({ url }).name).toBe('postgres')
     },
   )
+})
+
+test('an error of a socket is none of the server’s, though its code looks like one', () => {
+  expect(sqlState(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))).toBeUndefined()
+  expect(sqlState(Object.assign(new Error('relation'), { code: '42P01', severity: 'ERROR' }))).toBe('42P01')
 })
 
 describeWithProgram('initdb', 'on PostgreSQL', () => {
@@ -197,6 +203,17 @@ describeWithProgram('initdb', 'on PostgreSQL', () => {
       }),
     )
     expect(results.every((found) => found !== undefined)).toBe(true)
+  })
+
+  test('100 callers count right where the database isolates transactions strictly', async () => {
+    await server.query(
+      "CREATE ROLE strict LOGIN; ALTER ROLE strict SET default_transaction_isolation TO 'serializable'",
+    )
+    await server.query('GRANT ALL ON SCHEMA public TO strict')
+    const { capabilities } = create({ url: server.urlOf('strict'), table: 'strict' })
+    const sums = await Promise.all(Array.from({ length: 100 }, () => capabilities?.increment('a', 1, minute)))
+    expect(new Set(sums).size).toBe(100)
+    expect(Math.max(...sums.map(Number))).toBe(100)
   })
 
   test('two stores of one process end apart', async () => {

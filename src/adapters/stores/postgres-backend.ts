@@ -14,6 +14,9 @@ const rowsAtOnce = 500
 const batchesAtOnce = 200
 /** Bytes that PostgreSQL takes for one notification. */
 const longestMessage = 7999
+/** A deadlock, or that transactions come between each other, where the database isolates them more than by default. */
+const conflicts: ReadonlySet<string | undefined> = new Set(['40P01', '40001'])
+const attemptsInConflict = 50
 /** Above whatever a key has in it. */
 const aboveKeys = '\x7f'
 
@@ -113,15 +116,22 @@ export class PostgresBackend implements ByteBackend {
 
   async #run<T>(work: (client: PostgresClient) => Promise<T>): Promise<T> {
     try {
-      return await this.#connections.run(work).catch(async (error: unknown) => {
-        if (!isMissingTable(error)) throw error
-        // Somebody has dropped them, or restored a database without them.
-        await this.open()
-        return this.#connections.run(work)
-      })
+      return await this.#tried(work)
     } catch (error) {
       if (error instanceof StoreError) throw error
       throw storeError(sqlState(error) ? 'PostgreSQL refused a statement' : 'PostgreSQL did not answer', error)
+    }
+  }
+
+  async #tried<T>(work: (client: PostgresClient) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#connections.run(work)
+      } catch (error) {
+        // Tables may be missing because somebody has dropped them, or restored a database without them.
+        if (attempt === 1 && isMissingTable(error)) await this.open()
+        else if (attempt === attemptsInConflict || !conflicts.has(sqlState(error))) throw error
+      }
     }
   }
 

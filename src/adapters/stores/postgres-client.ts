@@ -46,8 +46,9 @@ export async function loadDriver(): Promise<PostgresDriver> {
 
 /** The five characters that PostgreSQL names an error with, such as `42P01`; undefined where it is not the server's. */
 export function sqlState(error: unknown): string | undefined {
-  const { code } = Object(error) as { code?: unknown }
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
+  // Errors of Node have codes too, such as EPIPE, but no severity.
+  const { code, severity } = Object(error) as { code?: unknown; severity?: unknown }
+  return typeof code === 'string' && typeof severity === 'string' ? code : undefined
 }
 
 /** `work`, or a rejection after so many ms. What comes of it later is handed to `late`. */

@@ -32,6 +32,8 @@ const keepAliveDelay = 10_000
 const shortestWait = 50
 const longestWait = 1000
 const tooManyConnections = '53300'
+/** The server has become a standby: a new connection may find the one that took its place. */
+const readOnly = '25006'
 
 /** The server could not be reached lately. */
 interface Outage {
@@ -147,7 +149,8 @@ export class PostgresConnections {
     try {
       return await within(this.#settings.statementTimeout, work(client), 'PostgreSQL did not answer')
     } catch (error) {
-      if (sqlState(error) === undefined) broken = error as Error
+      const state = sqlState(error)
+      if (state === undefined || state === readOnly) broken = error as Error
       throw error
     } finally {
       client.release(broken)

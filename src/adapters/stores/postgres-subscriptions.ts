@@ -91,13 +91,8 @@ export class PostgresSubscriptions {
   async #end(subscription: Subscription): Promise<void> {
     this.#subscriptions.delete(subscription)
     const isShared = [...this.#subscriptions].some(({ channel }) => channel === subscription.channel)
-    // Where it fails, the connection is gone and the subscription with it.
+    // Where it fails, the connection is gone and the subscription with it. Whoever subscribes later is heard later.
     if (!isShared) await this.#listener?.query(`UNLISTEN "${subscription.channel}"`).catch(() => {})
-    // Somebody may have subscribed meanwhile.
-    for (const other of this.#subscriptions) {
-      if (other.channel === subscription.channel)
-        await this.#listener?.query(`LISTEN "${other.channel}"`).catch(() => {})
-    }
   }
 
   #tell(name: string, text: string): void {
