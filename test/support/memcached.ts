@@ -17,11 +17,11 @@ export interface MemcachedServer {
   resume(): void
 }
 
-/** Starts an empty memcached of our own on a free loopback port, with so many MiB. */
-export async function startMemcached(memory = 256): Promise<MemcachedServer> {
+/** Starts an empty memcached of our own on a free loopback port, with 256 MiB. `more` are arguments of its program. */
+export async function startMemcached(more: readonly string[] = []): Promise<MemcachedServer> {
   const program = requireProgram('memcached')
   const launch = (port: number) =>
-    launchServer(program, ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-m', String(memory), ...asNobody()], () =>
+    launchServer(program, ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-m', '256', ...asNobody(), ...more], () =>
       answersVersion(port),
     )
 

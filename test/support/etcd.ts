@@ -1,0 +1,84 @@
+/** A private etcd for tests. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { end, freePort, launchServer, onFreePort, requireProgram } from './servers.ts'
+
+export interface EtcdServer {
+  readonly url: string
+  readonly port: number
+  /** Does one call of its JSON gateway, such as `kv/range`. */
+  ask(path: string, request: object, token?: string): Promise<Record<string, unknown>>
+  /** Ends it in an orderly way and removes its folder. Harmless if it is already gone. */
+  stop(): Promise<void>
+  /** Ends it at once, as a crash would. Clients see their connections break. */
+  kill(): Promise<void>
+  /** Starts it again on the same port and data, after stopping it if it still runs. */
+  restart(): Promise<void>
+  /** Freezes it: connections stay open, and nothing answers. */
+  pause(): void
+  resume(): void
+}
+
+/** Starts an empty etcd of our own, a cluster of one, on free loopback ports. */
+export async function startEtcd(): Promise<EtcdServer> {
+  const program = requireProgram('etcd')
+  const folder = mkdtempSync(join(tmpdir(), 'breakwater-etcd-'))
+  const peer = `http://127.0.0.1:${await freePort()}`
+  const urlOf = (port: number) => `http://127.0.0.1:${port}`
+  const launch = (port: number) =>
+    launchServer(program, etcdArguments(urlOf(port), peer, join(folder, 'data')), () => isHealthy(urlOf(port)))
+
+  const { port, first } = await onFreePort(launch)
+  let running = first
+  const url = urlOf(port)
+  return {
+    url,
+    port,
+    ask: (path, request, token) => askGateway(`${url}/v3/${path}`, request, token),
+    stop: async () => {
+      await end(running, 'SIGTERM')
+      rmSync(folder, { recursive: true, force: true })
+    },
+    kill: () => end(running, 'SIGKILL'),
+    restart: async () => {
+      await end(running, 'SIGTERM')
+      running = await launch(port)
+    },
+    pause: () => void running.kill('SIGSTOP'),
+    resume: () => void running.kill('SIGCONT'),
+  }
+}
+
+/** Quicker elections than usual: a member that starts again is alone and need not wait for others. */
+function etcdArguments(client: string, peer: string, folder: string): string[] {
+  const settings = {
+    'data-dir': folder,
+    'listen-client-urls': client,
+    'advertise-client-urls': client,
+    'listen-peer-urls': peer,
+    'initial-advertise-peer-urls': peer,
+    'initial-cluster': `default=${peer}`,
+    'heartbeat-interval': '20',
+    'election-timeout': '200',
+    'log-level': 'warn',
+  }
+  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
+}
+
+async function isHealthy(url: string): Promise<boolean> {
+  try {
+    const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(1000) })
+    return ((await answer.json()) as { health?: unknown }).health === 'true'
+  } catch {
+    return false
+  }
+}
+
+async function askGateway(url: string, request: object, token?: string): Promise<Record<string, unknown>> {
+  const headers = token === undefined ? {} : { authorization: token }
+  const answer = await fetch(url, { method: 'POST', body: JSON.stringify(request), headers })
+  const said = (await answer.json()) as Record<string, unknown>
+  if (!answer.ok) throw new Error(`etcd answered ${JSON.stringify(said)}`)
+  return said
+}
