@@ -1,7 +1,7 @@
 /**
  * Measures the CPU of a set and a get beside the raw client and keyv's stock adapter, on real servers of its own.
  *
- *     node bench/stores/main.ts [name ...] [--rounds 15] [--bytes 8000000]
+ *     node bench/stores/main.ts [name ...] [--rounds 9] [--bytes 64000000]
  */
 import { parseArgs } from 'node:util'
 import { machine } from '../machine.ts'
@@ -15,7 +15,7 @@ const sizes = [2 * KiB, 20 * KiB, KiB * KiB]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '15' }, bytes: { type: 'string', default: '8000000' } },
+  options: { rounds: { type: 'string', default: '9' }, bytes: { type: 'string', default: '64000000' } },
 })
 const effort = { rounds: Number(values.rounds), bytesPerRound: Number(values.bytes) }
 const asked = benches.filter(({ name }) => positionals.length === 0 || positionals.includes(name.toLowerCase()))

@@ -1,12 +1,20 @@
 import { randomBytes } from 'node:crypto'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { median } from '../statistics.ts'
 import type { Contender } from './contender.ts'
 
 export interface Effort {
   readonly rounds: number
-  /** Bytes that each contender writes in a round, so that small bodies are written more often. */
+  /** Bytes that each contender writes in a round; so many that it pays for collecting what it threw away. */
   readonly bytesPerRound: number
 }
+
+/** Times that a small body is written in a round at most. */
+const mostTimes = 1500
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 export interface Figure {
   readonly name: string
@@ -18,7 +26,7 @@ export interface Figure {
 
 /** In one process, in turns, so that what else the machine does strikes all contenders alike. */
 export async function measure(contenders: readonly Contender[], bytes: number, effort: Effort): Promise<Figure[]> {
-  const times = Math.min(500, Math.max(10, Math.round(effort.bytesPerRound / bytes)))
+  const times = Math.min(mostTimes, Math.ceil(effort.bytesPerRound / bytes))
   const body = randomBytes(bytes)
   for (const contender of contenders) await check(contender, body)
   const rounds = new Map(contenders.map((contender) => [contender, [] as number[]]))
@@ -37,6 +45,8 @@ export async function measure(contenders: readonly Contender[], bytes: number, e
 }
 
 async function setAndGet(contender: Contender, body: Buffer, times: number): Promise<number> {
+  // What others threw away is not counted here.
+  collectGarbage()
   const before = process.cpuUsage()
   for (let i = 0; i < times; i++) {
     const key = `key ${i % 10}`

@@ -41,6 +41,9 @@ function script(text: string): Script {
 export function redisBackend(servers: RedisServers): ByteBackend {
   const subscriptions = new RedisSubscriptions((plan) => servers.listener(plan))
   return {
+    // Redis takes values of 512 MiB; what is longer than this would hold up others on the connection.
+    chunkSize: 2 ** 20,
+    givesBytesBack: true,
     open: () => servers.open(),
     get: async (key) => ((await servers.send(key, ['GET', key])) as Buffer | null) ?? undefined,
     set: async (key, bytes, lifetime) => {

@@ -15,16 +15,21 @@ const header = 14
 /** Memory around a body that is worth a copy to be rid of: this part of the body. */
 const tolerableWaste = 1 / 8
 
-/** @throws TypeError where the metadata cannot be JSON, RangeError where a part has 4 GiB or more. */
-export function encodeItem(item: StoreItem): Buffer {
-  const meta = Buffer.from(JSON.stringify(item.meta))
-  const frame = Buffer.allocUnsafe(header + meta.length + item.body.length)
+/**
+ * `allocate` hands out memory of so many bytes.
+ *
+ * @throws TypeError where the metadata cannot be JSON, RangeError where a part has 4 GiB or more.
+ */
+export function encodeItem(item: StoreItem, allocate: (bytes: number) => Buffer = Buffer.allocUnsafe): Buffer {
+  const meta = JSON.stringify(item.meta)
+  const metaLength = Buffer.byteLength(meta)
+  const frame = allocate(header + metaLength + item.body.length)
   frame[0] = magic
   frame[1] = version
-  frame.writeUInt32BE(meta.length, 2)
+  frame.writeUInt32BE(metaLength, 2)
   frame.writeUInt32BE(item.body.length, 6)
-  frame.set(meta, header)
-  frame.set(item.body, header + meta.length)
+  frame.write(meta, header)
+  frame.set(item.body, header + metaLength)
   frame.writeUInt32BE(checksum(frame), checked)
   return frame
 }
@@ -34,7 +39,7 @@ export function encodeItem(item: StoreItem): Buffer {
  * The body may share the memory of `bytes` where little else is in it. Never throws.
  */
 export function decodeItem(bytes: Uint8Array): StoreItem | undefined {
-  const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const frame = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (frame.length < header || frame[0] !== magic || frame[1] !== version) return undefined
   const metaEnd = header + frame.readUInt32BE(2)
   if (frame.length !== metaEnd + frame.readUInt32BE(6)) return undefined

@@ -1,11 +1,11 @@
 import { hash, randomBytes } from 'node:crypto'
-import { crc32 } from 'node:zlib'
 import { type Clock, systemClock } from '../clock.ts'
 import { clockOption, knownOptions, positiveInteger, quote } from '../options.ts'
 import type { StoreCapabilities } from './capabilities.ts'
 import { isStoreItem } from './check.ts'
 import { StoreError } from './errors.ts'
 import { decodeItem, encodeItem } from './frame.ts'
+import { FrameMemory } from './frame-memory.ts'
 import { healthOf, type StoreHealth } from './health.ts'
 import { expiryOf, itemOfKeyv, valueOfItem } from './keyv-value.ts'
 import type { Store, StoreItem } from './store.ts'
@@ -27,6 +27,10 @@ export interface ByteBackend {
   close(): Promise<void>
   /** Called with keys as short as the others; undefined where the client has none. */
   readonly capabilities: StoreCapabilities | undefined
+  /** A body above this many bytes is kept in chunks of as many. Default 512 KiB. */
+  readonly chunkSize?: number | undefined
+  /** Whether `set` is done with the bytes when it has resolved, so that their memory is used again. Default false. */
+  readonly givesBytesBack?: boolean | undefined
 }
 
 /** Options that all stores outside this process have. */
@@ -69,8 +73,8 @@ export interface RemoteStore extends Store {
 
 const KiB = 1024
 const MiB = KiB * KiB
-/** A body above this many bytes is kept in chunks of as many. */
-const chunkSize = 512 * KiB
+/** The chunk size of backends that say none. */
+const usualChunkSize = 512 * KiB
 /** Chunks of one item that are on their way at the same time. */
 const chunksAtOnce = 4
 /** Some servers take no longer time to live. */
@@ -82,7 +86,8 @@ interface ChunkedMeta {
   /** Names the body that the chunks belong to: others may be writing under the same key. */
   readonly id: string
   readonly length: number
-  readonly crc32: number
+  /** Bytes of every chunk but the last. */
+  readonly chunkSize: number
   readonly meta: object
 }
 
@@ -109,6 +114,8 @@ class OnBytes implements RemoteStore {
   /** For Keyv, which looks here for what an adapter was made with. */
   readonly opts: object = {}
   readonly #backend: ByteBackend
+  readonly #chunkSize: number
+  readonly #frames: FrameMemory | undefined
   readonly #clock: Clock
   readonly #maxReserved: number
   readonly #maxLifetime: number
@@ -118,11 +125,14 @@ class OnBytes implements RemoteStore {
   #keyvPrefix: string | undefined
   #reserved = 0
   #opening: Promise<void> | undefined
+  #isOpen = false
   #isClosed = false
 
   constructor(name: string, backend: ByteBackend, options: RemoteStoreOptions) {
     this.name = name
     this.#backend = backend
+    this.#chunkSize = backend.chunkSize ?? usualChunkSize
+    this.#frames = backend.givesBytesBack ? new FrameMemory() : undefined
     this.#clock = clockOption('clock', options.clock, systemClock)
     this.maxEntrySize = positiveInteger('maxEntrySize', options.maxEntrySize, 64 * MiB)
     this.#maxReserved = positiveInteger('maxRecordingBytes', options.maxRecordingBytes, 64 * MiB)
@@ -138,7 +148,7 @@ class OnBytes implements RemoteStore {
 
   async get(key: string): Promise<StoreItem | undefined> {
     const id = this.#idOf(key)
-    await this.#open()
+    if (!this.#isOpen) await this.#open()
     const bytes = await this.#backend.get(id)
     const item = bytes && decodeItem(bytes)
     if (item === undefined) return undefined
@@ -154,9 +164,9 @@ class OnBytes implements RemoteStore {
       return
     }
     const id = this.#idOf(key)
-    await this.#open()
-    if (item.body.length <= chunkSize) return this.#backend.set(id, encodeItem(item), kept)
-    await this.#setChunked(id, item, kept)
+    if (!this.#isOpen) await this.#open()
+    if (item.body.length <= this.#chunkSize) await this.#write(id, item, kept)
+    else await this.#setChunked(id, item, kept)
   }
 
   async delete(key: string): Promise<boolean> {
@@ -164,7 +174,7 @@ class OnBytes implements RemoteStore {
     await this.#open()
     const bytes = await this.#backend.get(id)
     const meta = bytes && decodeItem(bytes)?.meta
-    const chunks = meta !== undefined && isChunked(meta) ? chunkIds(id, meta.length) : []
+    const chunks = meta !== undefined && isChunked(meta) ? chunkIds(id, meta) : []
     await this.#backend.delete([id, ...chunks])
     return bytes !== undefined
   }
@@ -190,6 +200,7 @@ class OnBytes implements RemoteStore {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#isOpen = false
     await this.#opening?.catch(() => {})
     await this.#backend.close()
   }
@@ -246,32 +257,41 @@ class OnBytes implements RemoteStore {
 
   // Chunks
 
-  async #setChunked(id: string, { meta, body }: StoreItem, lifetime: number): Promise<void> {
-    const name = randomBytes(9).toString('base64url')
-    const head: ChunkedMeta = { kind: 'chunked', id: name, length: body.length, crc32: crc32(body), meta }
-    const ids = chunkIds(id, body.length)
-    await inTurn(ids, chunksAtOnce, (chunk, index) => {
-      const part = body.subarray(index * chunkSize, (index + 1) * chunkSize)
-      return this.#backend.set(chunk, encodeItem({ meta: { kind: 'chunk', id: name, index }, body: part }), lifetime)
-    })
-    // Last, so that whoever finds it finds the chunks.
-    await this.#backend.set(id, encodeItem({ meta: head, body: NOTHING }), lifetime)
+  #write(id: string, item: StoreItem, lifetime: number): Promise<void> {
+    const frames = this.#frames
+    if (frames === undefined) return this.#backend.set(id, encodeItem(item), lifetime)
+    const frame = encodeItem(item, frames.take)
+    // Not after a failure: the client may still have it in a queue.
+    return this.#backend.set(id, frame, lifetime).then(() => frames.giveBack(frame))
   }
 
+  async #setChunked(id: string, { meta, body }: StoreItem, lifetime: number): Promise<void> {
+    const chunkSize = this.#chunkSize
+    const name = randomBytes(9).toString('base64url')
+    const head: ChunkedMeta = { kind: 'chunked', id: name, length: body.length, chunkSize, meta }
+    await inTurn(chunkIds(id, head), chunksAtOnce, (chunk, index) => {
+      const part = body.subarray(index * chunkSize, (index + 1) * chunkSize)
+      return this.#write(chunk, { meta: { kind: 'chunk', id: name, index }, body: part }, lifetime)
+    })
+    // Last, so that whoever finds it finds the chunks.
+    await this.#write(id, { meta: head, body: NOTHING }, lifetime)
+  }
+
+  /** Each chunk says to what body it belongs and where, and its frame has a checksum. */
   async #joined(id: string, head: ChunkedMeta): Promise<StoreItem | undefined> {
-    if (!Number.isSafeInteger(head.length) || head.length <= 0 || head.length > this.maxEntrySize) return undefined
+    if (!(head.length <= this.maxEntrySize)) return undefined
     const body = Buffer.allocUnsafeSlow(head.length)
     let isWhole = true
-    await inTurn(chunkIds(id, head.length), chunksAtOnce, async (chunk, index) => {
+    await inTurn(chunkIds(id, head), chunksAtOnce, async (chunk, index) => {
       const bytes = isWhole ? await this.#backend.get(chunk) : undefined
       const found = bytes && decodeItem(bytes)
       const meta = found?.meta as { id?: unknown; index?: unknown } | undefined
-      const length = Math.min(chunkSize, head.length - index * chunkSize)
+      const length = Math.min(head.chunkSize, head.length - index * head.chunkSize)
       if (found?.body.length === length && meta?.id === head.id && meta.index === index) {
-        body.set(found.body, index * chunkSize)
+        body.set(found.body, index * head.chunkSize)
       } else isWhole = false
     })
-    return isWhole && crc32(body) === head.crc32 ? { meta: head.meta, body } : undefined
+    return isWhole ? { meta: head.meta, body } : undefined
   }
 
   #lifetimeOf(value: unknown, lifetime: number | undefined): number {
@@ -286,9 +306,14 @@ class OnBytes implements RemoteStore {
     if (this.#opening === undefined) {
       const opening = this.#backend.open()
       this.#opening = opening
-      opening.catch(() => {
-        if (this.#opening === opening) this.#opening = undefined
-      })
+      opening.then(
+        () => {
+          this.#isOpen = !this.#isClosed
+        },
+        () => {
+          if (this.#opening === opening) this.#opening = undefined
+        },
+      )
     }
     return this.#opening
   }
@@ -337,10 +362,15 @@ function digest(key: string): string {
 }
 
 function isChunked(meta: object): meta is ChunkedMeta {
-  return (meta as Partial<ChunkedMeta>).kind === 'chunked'
+  const { kind, length, chunkSize } = meta as Partial<ChunkedMeta>
+  return kind === 'chunked' && isPositive(length) && isPositive(chunkSize)
 }
 
-function chunkIds(id: string, length: number): string[] {
+function isPositive(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) > 0
+}
+
+function chunkIds(id: string, { length, chunkSize }: ChunkedMeta): string[] {
   return Array.from({ length: Math.ceil(length / chunkSize) }, (_, index) => `${id}:${index}`)
 }
 
