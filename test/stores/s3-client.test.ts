@@ -99,9 +99,9 @@ describe('s3Store on a client that was handed in', () => {
     const client = new FakeClient()
     const clock = new ManualClock()
     await onFake(client, { clock }).set('a', { meta: {}, body: Buffer.from('a') }, 1500)
-    const [[key, { metadata }] = []] = client.kept as Map<string, never>
+    const [[key, object] = []] = client.kept
     expect(key).toMatch(/^bw\/[\w-]{43}$/)
-    expect(metadata).toEqual({ expires: String(clock.now() + 1500) })
+    expect(object?.metadata).toEqual({ expires: String(clock.now() + 1500) })
   })
 
   test('clear goes through all pages', async () => {

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { AwsClient } from 'aws4fetch'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type S3StoreOptions, s3Store } from '../../src/adapters/stores/s3.ts'
 import { guardStore, type StoreEvent } from '../../src/core/store/guard.ts'
@@ -28,7 +28,7 @@ const onOwnClock = (options: Partial<S3StoreOptions> = {}) => {
   return { clock, store: newStore({ clock, ...options }), pass: (ms: number) => clock.pass(ms / 1000) }
 }
 
-describeStore('s3Store on s3rver', () => onOwnClock())
+describeStore('s3Store on s3rver', () => onOwnClock({ maxEntrySize: 4 * MiB }))
 
 storeSuite({
   describe,
@@ -37,6 +37,7 @@ storeSuite({
   afterAll,
   name: 's3Store on s3rver, the suite of breakwater/testing',
   capabilities: false,
+  largest: 4 * MiB,
   create: () => {
     const namespace = `suite-${++stores}`
     const { clock, store, pass } = onOwnClock({ namespace })
@@ -149,8 +150,9 @@ describe('s3Store', () => {
     const store = newStore({ endpoint: proxy.endpoint })
     await store.set('a', itemOf(1), minute)
     const path = String(proxy.asked.find((asked) => asked.startsWith('PUT'))).slice(4)
-    for (const body of ['', 'something else that is longer than a header']) {
-      const written = await fetch(server.endpoint + path, { method: 'PUT', body })
+    const somebody = new AwsClient({ ...s3Credentials, service: 's3' })
+    for (const body of ['x', 'something else that is longer than a header']) {
+      const written = await somebody.fetch(server.endpoint + path, { method: 'PUT', body })
       expect(written.status).toBe(200)
       expect(await store.get('a')).toBeUndefined()
     }
@@ -207,7 +209,10 @@ describe('s3Store says what is wrong', () => {
   test.each([
     [{ endpoint: 'no url' }, 'endpoint must be a URL such as https://'],
     [{ endpoint: 'ftp://example.org' }, 'endpoint must be a URL such as https://'],
-    [{ endpoint: `http://user:${secret}@example.org` }, 'endpoint must be a URL without credentials'],
+    [
+      { endpoint: `http://user:${encodeURIComponent(secret)}@example.org` },
+      'endpoint must be a URL without credentials',
+    ],
     [{ endpoint: 'http://example.org/?a' }, 'endpoint must be a URL without a query'],
     [{ bucket: '' }, "bucket must be a text, not ''"],
     [{ bucket: 'a/b' }, "bucket must be the name of a bucket, not 'a/b'"],
@@ -225,7 +230,7 @@ describe('s3Store says what is wrong', () => {
   ])('an option it cannot use: %o', (options, message) => {
     const make = () => s3Store({ endpoint: 'http://127.0.0.1:1', ...account, ...(options as object) })
     expect(make).toThrow(message)
-    expect(make).not.toThrow(secret)
+    expect(make).not.toThrow('verysecret')
   })
 
   test('that it takes options', () => {
@@ -355,6 +360,5 @@ describe('s3Store when the endpoint fails', () => {
     await store.set('a', itemOf(100), minute)
     await own.restart()
     expect(await store.get('a')).toBeDefined()
-    await sleep(0)
   })
 })

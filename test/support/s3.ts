@@ -2,10 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
-import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { end, launchServer, onFreePort } from './servers.ts'
 
@@ -15,7 +14,6 @@ export const s3Bucket = 'breakwater-tests'
 
 export interface S3Server {
   readonly endpoint: string
-  /** Requests that a proxy before it was sent, newest last. */
   stop(): Promise<void>
   /** Ends it at once; what it has stays. */
   kill(): Promise<void>
@@ -28,11 +26,10 @@ export interface S3Server {
 /** Starts s3rver with one empty bucket on a free loopback port. */
 export async function startS3(): Promise<S3Server> {
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-s3-'))
-  const program = join(dirname(createRequire(import.meta.url).resolve('s3rver/package.json')), 'bin', 's3rver.js')
-  const launch = (port: number) => {
-    const settings = ['-d', folder, '-a', '127.0.0.1', '-p', String(port), '--silent', '--no-vhost-buckets']
-    return launchServer(process.execPath, [program, ...settings, '--configure-bucket', s3Bucket], () => answers(port))
-  }
+  // For its continuation tokens s3rver uses DES, which OpenSSL has put aside.
+  const program = ['--openssl-legacy-provider', join(import.meta.dirname, 's3rver.ts')]
+  const launch = (port: number) =>
+    launchServer(process.execPath, [...program, folder, String(port), s3Bucket], () => answers(port))
   const { port, first } = await onFreePort(launch)
   let running = first
   return {

@@ -1,0 +1,50 @@
+/** s3rver as a program: `node s3rver.ts <folder> <port> <bucket>`. */
+import { createHash } from 'node:crypto'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+
+interface Written {
+  readonly bucket: string
+  readonly key: string
+  readonly content: NodeJS.ReadableStream
+  readonly metadata: object
+}
+
+interface Files {
+  getResourcePath(bucket: string, key: string, resource: string): string
+  putMetadata(bucket: string, key: string, metadata: object, md5: string): Promise<void>
+  putObject(object: Written): Promise<{ size: number; md5: string }>
+}
+
+type S3rver = new (options: object) => { readonly store: Files; run(): Promise<unknown> }
+
+const [folder, port, bucket] = process.argv.slice(2)
+const S3rver = createRequire(import.meta.url)('s3rver') as S3rver
+const server = new S3rver({
+  directory: folder,
+  port: Number(port),
+  address: '127.0.0.1',
+  silent: true,
+  vhostBuckets: false,
+  configureBuckets: [{ name: bucket }],
+})
+
+// S3 answers a write when it is done, and a reader sees the old object or the new one. s3rver answers before, and
+// readers see half of it.
+let writes = 0
+const { store } = server
+store.putObject = async ({ bucket, key, content, metadata }) => {
+  const path = store.getResourcePath(bucket, key, 'object')
+  const bytes = await buffer(content)
+  const md5 = createHash('md5').update(bytes).digest('hex')
+  const unfinished = `${path}.${++writes}`
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(unfinished, bytes)
+  await rename(unfinished, path)
+  await store.putMetadata(bucket, key, metadata, md5)
+  return { size: bytes.length, md5 }
+}
+
+await server.run()
