@@ -1,0 +1,201 @@
+import { connect, createServer, type Socket } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { etcdStore } from '../../src/adapters/stores/etcd.ts'
+import { type GuardedStore, guardStore, type StoreEvent } from '../../src/core/store/guard.ts'
+import type { RemoteStore } from '../../src/core/store/remote.ts'
+import { itemOf } from '../store/items.ts'
+import { type EtcdServer, startEtcd } from '../support/etcd.ts'
+import { describeWithProgram, freePort } from '../support/servers.ts'
+
+const minute = 60_000
+const storeTimeout = 100
+/** What a busy machine may add to a deadline, in ms. */
+const slack = 150
+const back = { timeout: 15_000, interval: 50 }
+
+describeWithProgram('etcd', 'a guarded etcd', () => {
+  let server: EtcdServer
+  let store: RemoteStore
+  let guarded: GuardedStore
+  let events: StoreEvent[]
+
+  const make = (hosts: string | string[] = server.url) => {
+    store = etcdStore({ hosts, connectTimeout: 500 })
+    events = []
+    guarded = guardStore(store, { storeTimeout, onEvent: (event) => events.push(event) })
+  }
+  const types = () => new Set(events.map(({ type }) => type))
+  const missesUntilSkipped = async () => {
+    for (let i = 0; i < 20 && !types().has('skipped'); i++) {
+      const start = performance.now()
+      expect(await guarded.get('a')).toBeUndefined()
+      expect(performance.now() - start).toBeLessThan(storeTimeout + slack)
+    }
+    expect(types()).toContain('gate-open')
+  }
+  const recovers = () =>
+    vi.waitFor(async () => {
+      expect(await guarded.set('a', itemOf(100, { back: true }), minute)).toBe(true)
+      expect((await guarded.get('a'))?.meta).toEqual({ back: true })
+    }, back)
+
+  beforeEach(async () => {
+    server = await startEtcd()
+  })
+  afterEach(async () => {
+    await store.close()
+    await server.stop()
+  })
+
+  test('killed and started again: rejects at once, misses in time, then it is back with what it had', async () => {
+    make()
+    expect(await guarded.set('a', itemOf(100), minute)).toBe(true)
+    await server.kill()
+    await missesUntilSkipped()
+    const start = performance.now()
+    await expect(store.get('a')).rejects.toThrow(/etcd/)
+    expect(performance.now() - start).toBeLessThan(slack)
+    await server.restart()
+    await vi.waitFor(async () => expect(await guarded.get('a')).toBeDefined(), back)
+    await recovers()
+  })
+
+  test('frozen: misses in time, then it is back with what it had', async () => {
+    make()
+    expect(await guarded.set('a', itemOf(100), minute)).toBe(true)
+    expect(await guarded.get('a')).toBeDefined()
+    server.pause()
+    await missesUntilSkipped()
+    server.resume()
+    await vi.waitFor(async () => expect(await guarded.get('a')).toBeDefined(), back)
+  })
+
+  test('not there at the start: misses in time, and it is used once it is there', async () => {
+    await server.kill()
+    make()
+    await missesUntilSkipped()
+    await server.restart()
+    await recovers()
+  })
+
+  test('frozen at the start: rejects when the time to connect is over, then at once, then is used', async () => {
+    server.pause()
+    make()
+    await expect(store.ready()).rejects.toThrow(/cannot be used/)
+    const start = performance.now()
+    await expect(store.get('a')).rejects.toThrow(/cannot be used/)
+    expect(performance.now() - start).toBeLessThan(slack)
+    server.resume()
+    await recovers()
+  })
+
+  test('one of two hosts is not there: the other is asked, and reads do not notice', async () => {
+    make([`http://127.0.0.1:${await freePort()}`, server.url])
+    await store.set('a', itemOf(10), minute)
+    expect(await store.get('a')).toBeDefined()
+  })
+
+  test('one of two ways breaks: what can be done twice goes the other', async () => {
+    const sockets = new Set<Socket>()
+    const proxy = createServer((socket) => {
+      const behind = connect(server.port, '127.0.0.1')
+      for (const each of [socket, behind]) sockets.add(each.on('error', () => {}))
+      socket.pipe(behind).pipe(socket)
+    })
+    const port = await freePort()
+    await new Promise<void>((resolve) => proxy.listen(port, '127.0.0.1', resolve))
+    make([`http://127.0.0.1:${port}`, server.url])
+    await store.set('a', itemOf(10), minute)
+    proxy.close()
+    for (const socket of sockets) socket.destroy()
+    for (let i = 0; i < 20; i++) expect(await store.get('a')).toBeDefined()
+  })
+
+  test('leases that could not be given back while it was gone are given back later', async () => {
+    make()
+    await store.set('a', itemOf(10), minute)
+    await store.set('b', itemOf(10), minute)
+    await server.kill()
+    await expect(store.set('a', itemOf(10), minute)).rejects.toThrow()
+    await server.restart()
+    await recovers()
+    await store.clear()
+    const leases = async () => ((await server.ask('lease/leases', {})).leases ?? []) as unknown[]
+    await expect.poll(leases, { timeout: 5_000 }).toEqual([])
+  })
+})
+
+describeWithProgram('etcd', 'etcdStore where a user is asked for', () => {
+  let server: EtcdServer
+  beforeEach(async () => {
+    server = await startEtcd()
+    const ask = (path: string, request: object) => server.ask(path, request)
+    await ask('auth/user/add', { name: 'root', password: 'r00t' })
+    await ask('auth/user/grant', { user: 'root', role: 'root' })
+    await ask('auth/user/add', { name: 'me', password: 's3cr3t' })
+    await ask('auth/role/add', { name: 'cache' })
+    const range = { key: Buffer.from('bw:').toString('base64'), range_end: Buffer.from('bw;').toString('base64') }
+    await ask('auth/role/grant', { name: 'cache', perm: { permType: 'READWRITE', ...range } })
+    await ask('auth/user/grant', { user: 'me', role: 'cache' })
+    await ask('auth/enable', {})
+  })
+  afterEach(() => server.stop())
+
+  test('works with the right one, also after a restart, which ends what it was given', async () => {
+    const store = etcdStore({ hosts: server.url, username: 'me', password: 's3cr3t' })
+    await store.set('a', itemOf(10), minute)
+    expect(await store.get('a')).toBeDefined()
+    await server.restart()
+    await vi.waitFor(async () => expect(await store.get('a')).toBeDefined(), back)
+    await store.set('a', itemOf(10), minute)
+    await store.clear()
+    await store.close()
+  })
+
+  test.each([
+    [{ username: 'me', password: 'wr0ng' }, /authentication failed, invalid user ID or password/],
+    [{ username: 'you', password: 's3cr3t' }, /authentication failed/],
+    [{}, /user name is empty/],
+  ])('says so of %o, without the password', async (user, message) => {
+    const store = etcdStore({ hosts: server.url, ...user })
+    const error: Error = await store.ready().then(
+      () => new Error('it was let in'),
+      (reason: Error) => reason,
+    )
+    expect(error.message).toMatch(message)
+    expect(error.message).toMatch(/^etcd at http:\/\/127.0.0.1:\d+ cannot be used/)
+    expect(`${error.message}${error.stack}${String(error.cause)}`).not.toMatch(/wr0ng|s3cr3t/)
+    await store.close()
+  })
+
+  test('says where a key is not permitted', async () => {
+    const store = etcdStore({ hosts: server.url, username: 'me', password: 's3cr3t', namespace: 'other' })
+    await expect(store.get('a')).rejects.toThrow(/permission denied/)
+    await store.close()
+  })
+})
+
+describe('etcdStore says what is wrong', () => {
+  test('where nothing listens', async () => {
+    const store = etcdStore({ hosts: `http://127.0.0.1:${await freePort()}` })
+    await expect(store.ready()).rejects.toThrow(
+      /^etcd at http:\/\/127.0.0.1:\d+ cannot be used; see that it runs and that the host is right: .*ECONNREFUSED/,
+    )
+    await store.close()
+  })
+
+  test('where the name is unknown, or something else answers', async () => {
+    const port = await freePort()
+    const other = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')
+    })
+    await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve))
+    for (const hosts of ['http://no-such-host.invalid', `http://127.0.0.1:${port}`]) {
+      const store = etcdStore({ hosts, connectTimeout: 500 })
+      await expect(store.ready()).rejects.toThrow(/^etcd at .* cannot be used/)
+      await store.close()
+    }
+    other.close()
+  })
+})
