@@ -23,7 +23,9 @@ const meta = { status: 200, headers: { 'content-type': 'text/html; charset=utf-8
 
 function raw(folder: string): Subject {
   const db = new DatabaseSync(join(folder, 'raw.db'))
-  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE kept (key TEXT PRIMARY KEY, value BLOB)')
+  db.exec(
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE kept (key TEXT PRIMARY KEY, value BLOB)',
+  )
   const set = db.prepare('INSERT INTO kept VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value')
   const get = db.prepare('SELECT value FROM kept WHERE key = ?')
   return {
@@ -73,7 +75,9 @@ async function compare(size: number, exchanges: number, rounds = 11): Promise<vo
     }
   }
   const [base = Number.NaN, own = Number.NaN] = results.map(median)
-  console.log(`${size / KiB} KiB  raw ${base.toFixed(1)} us  sqliteStore ${own.toFixed(1)} us  ${(own / base).toFixed(2)} x`)
+  console.log(
+    `${size / KiB} KiB  raw ${base.toFixed(1)} us  sqliteStore ${own.toFixed(1)} us  ${(own / base).toFixed(2)} x`,
+  )
   for (const subject of subjects) await subject.close()
   rmSync(folder, { recursive: true })
 }

@@ -14,10 +14,14 @@ export interface SqliteSettings {
 
 /** Rows that are removed in one go: some milliseconds where all are of 512 KiB. */
 const batch = 32
-/** Writes between two looks for rows that have ended: together they remove more than is written. */
-const sweepEvery = 16
-/** Eviction makes a little more room than is needed, so that not every write must. */
-const roomy = 0.99
+/** Fewer, so that no more leave than must. */
+const evictBatch = 8
+/** Writes between two looks for rows that have ended, which need less than one row per write to keep up. */
+const sweepEvery = 128
+const sweepBatch = 160
+/** Parts of `maxBytes`: what this process writes between two looks at the total, and where eviction stops. */
+const unwatched = 1 / 256
+const roomy = 0.98
 
 /** Items in a SQLite file. Everything that is long comes in batches, with a breath for others between. */
 export class SqliteBackend implements ByteBackend {
@@ -29,6 +33,8 @@ export class SqliteBackend implements ByteBackend {
   #sweeping: Promise<void> | undefined
   #evicting: Promise<void> | undefined
   #writes = 0
+  /** Bytes written since the last look at the total; the first write looks. */
+  #unwatched = Infinity
 
   constructor(file: SqliteFile, settings: SqliteSettings) {
     this.#file = file
@@ -48,11 +54,9 @@ export class SqliteBackend implements ByteBackend {
 
   async set(key: string, bytes: Buffer, lifetime: number): Promise<void> {
     const size = key.length + bytes.length
-    const total = await this.#file.use((statements) => {
-      statements.set.run(key, endOf(this.#clock, lifetime), size, bytes)
-      return bytesIn(statements)
-    })
-    if (total > this.#settings.maxBytes) await this.#evict()
+    await this.#file.use(({ set }) => set.run(key, endOf(this.#clock, lifetime), size, bytes))
+    this.#unwatched += size
+    if (this.#unwatched > this.#settings.maxBytes * unwatched) await this.#evict()
     if (++this.#writes % sweepEvery === 0) await this.#file.use(this.#sweep)
   }
 
@@ -62,7 +66,7 @@ export class SqliteBackend implements ByteBackend {
 
   async clear(prefix: string): Promise<void> {
     const behind = prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
-    await this.#inBatches(({ clear }) => clear.map((table) => table.run(prefix, behind, batch).changes))
+    await this.#untilLess(batch, ({ clear }) => clear.map((table) => table.run(prefix, behind, batch).changes))
   }
 
   async close(): Promise<void> {
@@ -81,11 +85,12 @@ export class SqliteBackend implements ByteBackend {
   }
 
   async #makeRoom(): Promise<void> {
-    const enough = this.#settings.maxBytes * roomy
-    const isFull = (statements: Statements): boolean => bytesIn(statements) > enough
+    const { maxBytes } = this.#settings
+    this.#unwatched = 0
+    if (!(await this.#file.use((statements) => bytesIn(statements) > maxBytes * (1 - unwatched)))) return
     await this.#file.use(this.#sweep)
-    while (await this.#file.use(isFull)) {
-      await this.#file.use(({ evict }) => evict.run(batch))
+    while (await this.#file.use((statements) => bytesIn(statements) > maxBytes * roomy)) {
+      await this.#file.use(({ evict }) => evict.run(evictBatch))
       await breath()
     }
   }
@@ -93,11 +98,11 @@ export class SqliteBackend implements ByteBackend {
   /** Removes some of what has ended; how much in each table. */
   #sweep = ({ sweep }: Statements): (number | bigint)[] => {
     const now = this.#clock.now()
-    return sweep.map((table) => table.run(now, batch).changes)
+    return sweep.map((table) => table.run(now, sweepBatch).changes)
   }
 
   #sweepAll(): void {
-    this.#sweeping ??= this.#inBatches(this.#sweep)
+    this.#sweeping ??= this.#untilLess(sweepBatch, this.#sweep)
       // Nobody waits for it: who reads or writes is told what is wrong with the file.
       .catch(() => {})
       .finally(() => {
@@ -105,9 +110,9 @@ export class SqliteBackend implements ByteBackend {
       })
   }
 
-  /** Again and again until a batch was not full. */
-  async #inBatches(remove: (statements: Statements) => (number | bigint)[]): Promise<void> {
-    while ((await this.#file.use(remove)).some((count) => count === batch)) await breath()
+  /** Again and again until no table had a full batch. */
+  async #untilLess(full: number, remove: (statements: Statements) => (number | bigint)[]): Promise<void> {
+    while ((await this.#file.use(remove)).includes(full)) await breath()
   }
 }
 
