@@ -24,10 +24,14 @@ const alike: readonly (readonly [what: string, a: Buffer, b: Buffer])[] = [
 /** What a store with capabilities does in one step. */
 export function capabilitySuite(suite: Suite): void {
   const rule = (name: string, body: (own: StoreCapabilities, subject: StoreSubject) => void | Promise<void>): void =>
-    suite.rule(name, (subject, skip) => {
-      const own = subject.store.capabilities
-      return own === undefined ? skip('no capabilities') : body(own, subject)
-    })
+    suite.rule(
+      name,
+      (subject, skip) => {
+        const own = subject.store.capabilities
+        return own === undefined ? skip('no capabilities') : body(own, subject)
+      },
+      ['capabilities'],
+    )
   inTurn(rule)
   atTheSameTime(rule)
 }

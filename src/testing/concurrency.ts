@@ -30,37 +30,45 @@ export function concurrencySuite({ rule }: Suite): void {
     same(await store.get(key), first)
   })
 
-  rule('what one client writes, deletes and clears is so for another', async (subject, skip) => {
-    if (subject.another === undefined) return skip('no second client')
-    await withAnother(subject, async (other) => {
-      const { store } = subject
-      const [key, kept] = [newKey(), newKey()]
-      await store.set(key, itemOf(1000, { from: 'one' }), minute)
-      same(await other.get(key), itemOf(1000, { from: 'one' }))
-      await other.set(key, itemOf(10, { from: 'two' }), minute)
-      same(await store.get(key), itemOf(10, { from: 'two' }))
-      await other.delete(key)
-      assert.equal(await store.get(key), undefined)
-      await store.set(kept, itemOf(1), minute)
-      await other.clear()
-      assert.equal(await store.get(kept), undefined)
-    })
-  })
+  rule(
+    'what one client writes, deletes and clears is so for another',
+    async (subject, skip) => {
+      if (subject.another === undefined) return skip('no second client')
+      await withAnother(subject, async (other) => {
+        const { store } = subject
+        const [key, kept] = [newKey(), newKey()]
+        await store.set(key, itemOf(1000, { from: 'one' }), minute)
+        same(await other.get(key), itemOf(1000, { from: 'one' }))
+        await other.set(key, itemOf(10, { from: 'two' }), minute)
+        same(await store.get(key), itemOf(10, { from: 'two' }))
+        await other.delete(key)
+        assert.equal(await store.get(key), undefined)
+        await store.set(kept, itemOf(1), minute)
+        await other.clear()
+        assert.equal(await store.get(kept), undefined)
+      })
+    },
+    ['another'],
+  )
 
-  rule('after a restart it works again, and what it has is what was set', async (subject, skip) => {
-    if (subject.restart === undefined) return skip('no restart')
-    const { store } = subject
-    const key = newKey()
-    const item = itemOf(1000, { before: true })
-    await store.set(key, item, minute)
-    await subject.restart()
-    await eventually('a store that was restarted answers', () => answersAgain(store))
-    const found = await store.get(key)
-    if (found !== undefined) same(found, item)
-    const next = itemOf(1000, { before: false }, 2)
-    await store.set(key, next, minute)
-    same(await store.get(key), next)
-  })
+  rule(
+    'after a restart it works again, and what it has is what was set',
+    async (subject, skip) => {
+      if (subject.restart === undefined) return skip('no restart')
+      const { store } = subject
+      const key = newKey()
+      const item = itemOf(1000, { before: true })
+      await store.set(key, item, minute)
+      await subject.restart()
+      await eventually('a store that was restarted answers', () => answersAgain(store))
+      const found = await store.get(key)
+      if (found !== undefined) same(found, item)
+      const next = itemOf(1000, { before: false }, 2)
+      await store.set(key, next, minute)
+      same(await store.get(key), next)
+    },
+    ['restart'],
+  )
 }
 
 /** Does `work` with a second client, or with the same store where there is none. */

@@ -5,7 +5,7 @@ import { listSuite } from './lists.ts'
 import { messageSuite } from './messages.ts'
 import type { StoreSubject, StoreSuiteOptions, Suite } from './subject.ts'
 
-export type { AnotherStore, StoreSubject, StoreSuiteOptions, SuiteContext } from './subject.ts'
+export type { AnotherStore, StoreFeature, StoreSubject, StoreSuiteOptions, SuiteContext } from './subject.ts'
 
 /**
  * Defines the tests that every store of Breakwater passes, for a store of your own: what it must do, what it must do
@@ -29,7 +29,8 @@ export function storeSuite(options: StoreSuiteOptions): void {
     const suite: Suite = {
       largest: options.largest ?? 64 * 1024 * 1024,
       subject,
-      rule: (rule, body) => {
+      rule: (rule, body, needs = []) => {
+        if (needs.some((feature) => options.without?.includes(feature))) return
         test(rule, { timeout }, (context) => body(subject(), (reason) => context.skip(reason)))
       },
     }

@@ -11,10 +11,14 @@ const callers = 100
 /** What a store with lists does. */
 export function listSuite(suite: Suite): void {
   const rule = (name: string, body: (own: ListCapabilities, subject: StoreSubject) => Promise<void>): void =>
-    suite.rule(name, (subject, skip) => {
-      const own = subject.store.capabilities
-      return hasLists(own) ? body(own, subject) : skip('no lists')
-    })
+    suite.rule(
+      name,
+      (subject, skip) => {
+        const own = subject.store.capabilities
+        return hasLists(own) ? body(own, subject) : skip('no lists')
+      },
+      ['capabilities', 'lists'],
+    )
 
   rule('a list that nobody added to is empty', async (own) => {
     assert.deepEqual(await own.slice(newKey(), 0), [])

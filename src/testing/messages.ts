@@ -3,7 +3,7 @@ import type { StoreCapabilities, Subscriber } from '../core/store/capabilities.t
 import type { Store } from '../core/store/store.ts'
 import { withAnother } from './concurrency.ts'
 import { newKey } from './items.ts'
-import type { StoreSubject, Suite } from './subject.ts'
+import type { StoreFeature, StoreSubject, Suite } from './subject.ts'
 import { eventually } from './waiting.ts'
 
 type MessageCapabilities = StoreCapabilities & Required<Pick<StoreCapabilities, 'publish' | 'subscribe'>>
@@ -13,11 +13,16 @@ export function messageSuite(suite: Suite): void {
   const rule = (
     name: string,
     body: (own: MessageCapabilities, subject: StoreSubject, skip: (reason: string) => void) => void | Promise<void>,
+    needs: readonly StoreFeature[] = [],
   ): void =>
-    suite.rule(name, (subject, skip) => {
-      const own = subject.store.capabilities
-      return hasChannels(own) ? body(own, subject, skip) : skip('no channels')
-    })
+    suite.rule(
+      name,
+      (subject, skip) => {
+        const own = subject.store.capabilities
+        return hasChannels(own) ? body(own, subject, skip) : skip('no channels')
+      },
+      ['capabilities', 'channels', ...needs],
+    )
 
   rule('a subscriber is told that it is connected, then of what another client publishes', async (own, subject) => {
     await withAnother(subject, async (other) => {
@@ -80,6 +85,7 @@ export function messageSuite(suite: Suite): void {
       })
       await end()
     },
+    ['restart'],
   )
 }
 

@@ -48,13 +48,23 @@ export interface StoreSuiteOptions {
    * Default: tested where there are some, skipped where there are none.
    */
   readonly capabilities?: boolean | undefined
+  /** What the store, or its subject, is known not to have: the tests of it are left out instead of skipped. */
+  readonly without?: readonly StoreFeature[] | undefined
   /** Milliseconds for one test. Default 30,000. */
   readonly timeout?: number | undefined
 }
+
+/** What a store or its subject need not have. `lists` and `channels` are capabilities. */
+export type StoreFeature = 'capabilities' | 'lists' | 'channels' | 'another' | 'restart'
 
 /** How the parts of the suite define a test. */
 export interface Suite {
   readonly largest: number
   subject(): StoreSubject
-  rule(name: string, body: (subject: StoreSubject, skip: (reason: string) => void) => void | Promise<void>): void
+  /** `needs`: what it cannot be tried without. */
+  rule(
+    name: string,
+    body: (subject: StoreSubject, skip: (reason: string) => void) => void | Promise<void>,
+    needs?: readonly StoreFeature[],
+  ): void
 }
