@@ -35,8 +35,10 @@ class CopyOut implements Submittable {
   }
 
   handleCopyData({ chunk }: { readonly chunk: Buffer }): void {
-    // A copy, for pg goes on using the memory.
-    this.#chunks.push(Buffer.from(chunk))
+    // A copy, for pg goes on using the memory; of its own, so that nobody has to copy it out of a pool again.
+    const own = Buffer.allocUnsafeSlow(chunk.length)
+    own.set(chunk)
+    this.#chunks.push(own)
   }
 
   handleCommandComplete(): void {}
