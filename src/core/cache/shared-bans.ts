@@ -4,7 +4,7 @@ import type { StoreCapabilities } from '../store/capabilities.ts'
 import { StoreError, storeError } from '../store/errors.ts'
 import { type Outcome, type StoreBudget, waitAtMost, withDeadline } from '../store/guard.ts'
 import { withLists } from '../store/lists.ts'
-import { SharedLog } from '../store/shared-log.ts'
+import { type LogNews, SharedLog } from '../store/shared-log.ts'
 import type { Store } from '../store/store.ts'
 import { isTiered } from '../store/tiered.ts'
 import { type BanLog, bansOf } from './bans.ts'
@@ -96,13 +96,15 @@ export class SharedBans {
 
   async #readNow(): Promise<void> {
     const startedAt = this.#clock.monotonic()
-    const outcome = await this.#inTurn(() => this.#log.read(), this.#timeout, true)
-    if (outcome.type !== 'value') {
-      this.#failedAt = this.#clock.monotonic()
-      return
-    }
-    const { records, latest, floor } = outcome.value
-    this.#readAt = startedAt
+    const read = async (): Promise<void> => this.#heed(await this.#log.read(), startedAt)
+    const outcome = await this.#inTurn(read, this.#timeout, true)
+    if (outcome.type !== 'value') this.#failedAt = this.#clock.monotonic()
+  }
+
+  /** Takes in what a reading brought, be it late: the next one goes on from there. */
+  #heed({ records, latest, floor }: LogNews, startedAt: number): void {
+    this.#readAt = Math.max(this.#readAt, startedAt)
+    this.#failedAt = Number.NEGATIVE_INFINITY
     for (const { sequence, value } of records) {
       const { ban, soft, at } = parsed(value)
       this.#bans.note(ban, soft, at, sequence)
