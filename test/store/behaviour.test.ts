@@ -12,7 +12,7 @@ import { HeldClock } from './held-clock.ts'
 const pass = async (ms: number) => void (await sleep(ms))
 
 const describeStore = (name: string, create: () => Subject | Promise<Subject>) =>
-  describeAnyStore(name, create, { capabilities: false })
+  describeAnyStore(name, create, { capabilities: false, without: ['another', 'restart'] })
 
 function inMemory(eviction: 's3-fifo' | 'lru' | 'lfu' | 'ttl'): Subject {
   const clock = new HeldClock()

@@ -81,7 +81,7 @@ describeStore(
     const another = () => ({ store: remoteStore('map', server.backend(), {}) })
     return { ...another(), another, pass: (ms) => setTimeout(ms) }
   },
-  { capabilities: true },
+  { capabilities: true, without: ['restart'] },
 )
 
 describeStore(
@@ -90,5 +90,5 @@ describeStore(
     store: remoteStore('map', { ...onMap(), capabilities: undefined }, {}),
     pass: (ms) => setTimeout(ms),
   }),
-  { largest: 2 * megabyte, capabilities: false },
+  { largest: 2 * megabyte, capabilities: false, without: ['another', 'restart'] },
 )

@@ -16,11 +16,15 @@ function tiers(far: Store = farStore()) {
   return { clock, near, far, store: tieredStore(near, far) }
 }
 
-describeStore('tieredStore', () => {
-  const clock = new HeldClock()
-  const store = tieredStore(memoryStore({ clock }), farStore(memoryStore({ clock })))
-  return { store, pass: (ms) => clock.pass(ms) }
-})
+describeStore(
+  'tieredStore',
+  () => {
+    const clock = new HeldClock()
+    const store = tieredStore(memoryStore({ clock }), farStore(memoryStore({ clock })))
+    return { store, pass: (ms) => clock.pass(ms) }
+  },
+  { capabilities: false, without: ['another', 'restart'] },
+)
 
 test('what was written is in both tiers, near for nearTtl only', async () => {
   const { clock, near, far, store } = tiers()
