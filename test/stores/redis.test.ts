@@ -5,6 +5,7 @@ import { redisStore } from '../../src/adapters/stores/redis.ts'
 import type { RemoteStore } from '../../src/core/store/remote.ts'
 import { describeStore } from '../store/behaviour.ts'
 import { itemOf } from '../store/items.ts'
+import { redisCommand } from '../support/redis-cluster.ts'
 import { describeWithProgram, type RedisServer, startRedis } from '../support/servers.ts'
 
 const minute = 60_000
@@ -141,6 +142,25 @@ describeWithProgram('redis-server', 'on one server', () => {
     await injected.close()
     expect(client.isReady).toBe(true)
     client.destroy()
+  })
+
+  test('a valkey url is one of redis', async () => {
+    const other = redisStore({ url: redis.url.replace('redis:', 'valkey:') })
+    await other.ready()
+    await other.close()
+  })
+
+  test('a user who may do little but this is enough', async () => {
+    const rights = '~bw:* &* +get +set +unlink +scan +evalsha +eval +incrby +persist +pexpire'
+    await redisCommand(redis.port, `ACL SETUSER little on >pass ${rights}`)
+    const limited = redisStore({ url: redis.url.replace('//', '//little:pass@') })
+    await limited.set('key', itemOf(10), minute)
+    expect(await limited.get('key')).toBeDefined()
+    expect(await limited.capabilities?.increment('little', 1, minute)).toBe(1)
+    await limited.clear()
+    expect(await limited.get('key')).toBeUndefined()
+    await expect(limited.capabilities?.slice?.('list', 0)).rejects.toThrow(/did not do LRANGE: NOPERM/)
+    await limited.close()
   })
 
   test('closing ends its connections, and what is asked afterwards rejects', async () => {

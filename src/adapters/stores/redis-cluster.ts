@@ -37,7 +37,7 @@ class Cluster implements RedisServers {
   readonly #defaults: RedisClientOptions
   readonly #settings: ConnectionSettings
   readonly #masters = new Map<string, RedisConnection>()
-  readonly #owners: (RedisConnection | undefined)[] = new Array(slotCount)
+  readonly #owners: (RedisConnection | undefined)[] = new Array(slotCount).fill(undefined)
   /** Where the cluster is asked who has which slots. */
   readonly #guide: RedisConnection
   #looking: NodeJS.Timeout | undefined
@@ -94,14 +94,13 @@ class Cluster implements RedisServers {
   }
 
   each(): readonly Send[] {
-    return [...new Set(this.#owners)]
-      .filter((owner) => owner !== undefined)
-      .map(
-        (owner) => (command) =>
-          owner.send(command).catch((error) => {
-            throw refusal(command, error, this.#settings.secrets)
-          }),
-      )
+    return [...new Set(this.#owners)].map((owner) => {
+      if (owner === undefined) throw new StoreError('Some slots of the Redis cluster belong to no node now')
+      return (command) =>
+        owner.send(command).catch((error) => {
+          throw refusal(command, error, this.#settings.secrets)
+        })
+    })
   }
 
   listener(plan: ListenerPlan): RedisConnection {

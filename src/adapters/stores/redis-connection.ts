@@ -194,8 +194,10 @@ export class RedisConnection {
     })
     try {
       await client.connect()
-      // A server that wants a password, or is loading, says so only when it is asked.
-      await client.sendCommand(['PING'])
+      // A server that wants a password, or is loading, says so only when it is asked. Some users may not ask.
+      await client.sendCommand(['PING']).catch((error: Error) => {
+        if (!error.message.startsWith('NOPERM')) throw error
+      })
       await this.#plan.prepare?.(client, options)
       return client
     } catch (error) {
@@ -215,7 +217,7 @@ export class RedisConnection {
       if (silences >= silencesAllowed) {
         this.drop(`did not answer for ${(silencesAllowed * askEvery) / 1000} s`, undefined, client)
       } else if (silences === 0) {
-        client.sendCommand(['PING']).then(this.#answered, () => {})
+        client.sendCommand(['PING']).then(this.#answered, this.#answered)
       }
     }, askEvery)
     this.#hasAnswered = true

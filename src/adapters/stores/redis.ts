@@ -20,7 +20,10 @@ export type { RedisSentinelNodes } from './redis-sentinel.ts'
 export interface RedisStoreOptions extends RemoteStoreOptions {
   /** `redis[s]://[[user][:password]@]host[:port][/database]`, with `rediss` for TLS. `valkey[s]` is the same. */
   readonly url?: string | undefined
-  /** A client, cluster or sentinel that node-redis made. It must be connected, and is not closed with the store. */
+  /**
+   * A client, cluster or sentinel that node-redis made, for what cannot be said here, such as certificates or mapped
+   * addresses. It must be connected, and is not closed with the store. How long it keeps calls waiting is up to it.
+   */
   readonly client?: RedisHandle | undefined
   readonly cluster?: RedisClusterNodes | undefined
   readonly sentinel?: RedisSentinelNodes | undefined
