@@ -3,7 +3,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type S3StoreOptions, s3Store } from '../../src/adapters/stores/s3.ts'
 import { guardStore, type StoreEvent } from '../../src/core/store/guard.ts'
 import { storeSuite } from '../../src/testing/index.ts'
-import { describeStore } from '../store/behaviour.ts'
 import { itemOf } from '../store/items.ts'
 import { ManualClock } from '../support/engine.ts'
 import { type S3Proxy, type S3Server, s3Bucket, s3Credentials, startS3, startS3Proxy } from '../support/s3.ts'
@@ -28,14 +27,12 @@ const onOwnClock = (options: Partial<S3StoreOptions> = {}) => {
   return { clock, store: newStore({ clock, ...options }), pass: (ms: number) => clock.pass(ms / 1000) }
 }
 
-describeStore('s3Store on s3rver', () => onOwnClock({ maxEntrySize: 4 * MiB }))
-
 storeSuite({
   describe,
   test,
   beforeAll,
   afterAll,
-  name: 's3Store on s3rver, the suite of breakwater/testing',
+  name: 's3Store on s3rver',
   capabilities: false,
   largest: 4 * MiB,
   create: () => {
