@@ -18,6 +18,8 @@ test('a purge whose reading ends after its time is heeded all the same', async (
     increment: kept.increment.bind(kept),
     setIfAbsent: kept.setIfAbsent.bind(kept),
     compareAndSwap: kept.compareAndSwap.bind(kept),
+    append: kept.append.bind(kept),
+    slice: kept.slice.bind(kept),
   } satisfies StoreCapabilities
   const options = { clock: systemClock, interval: 0, timeout }
   const bans = new BanLog()
