@@ -1,3 +1,4 @@
+import type { Clock } from '../../core/clock.ts'
 import { StoreError, storeError } from '../../core/store/errors.ts'
 import {
   loadDriver,
@@ -17,6 +18,7 @@ export type PostgresPlace = { readonly url: string; readonly max: number } | { r
 export interface ConnectionSettings {
   readonly connectTimeout: number
   readonly statementTimeout: number
+  readonly clock: Clock
   /** The place in words, without credentials. */
   readonly name: string
   /** What no error may contain. */
@@ -59,7 +61,7 @@ export class PostgresConnections {
     this.#place = place
     this.#settings = settings
     const most = 'pool' in place ? (place.pool.options.max ?? defaultPoolSize) : place.max
-    this.#turns = new Turns(most, settings.connectTimeout)
+    this.#turns = new Turns(most, settings.connectTimeout, settings.clock)
     // Even before the first call: the pool may be idle, and an error without a listener ends the process.
     if ('pool' in place) this.#use(place.pool)
   }
@@ -108,7 +110,7 @@ export class PostgresConnections {
 
   #refuseInOutage(): void {
     const outage = this.#outage
-    if (outage && (outage.isProbed || performance.now() < outage.retryAt)) throw outage.error
+    if (outage && (outage.isProbed || this.#settings.clock.monotonic() < outage.retryAt)) throw outage.error
   }
 
   async #connected(): Promise<PostgresPooledClient> {
@@ -137,7 +139,7 @@ export class PostgresConnections {
     }
     if (this.#outage === before) {
       const wait = before ? Math.min(before.wait * 2, longestWait) : shortestWait
-      this.#outage = { error: reason, wait, retryAt: performance.now() + wait, isProbed: false }
+      this.#outage = { error: reason, wait, retryAt: this.#settings.clock.monotonic() + wait, isProbed: false }
     }
     return reason
   }

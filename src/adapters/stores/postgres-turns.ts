@@ -1,3 +1,4 @@
+import type { Clock } from '../../core/clock.ts'
 import { StoreError } from '../../core/store/errors.ts'
 
 /** Who may wait at once. */
@@ -14,6 +15,7 @@ interface Waiting {
 export class Turns {
   readonly #most: number
   readonly #patience: number
+  readonly #clock: Clock
   readonly #waiting: Waiting[] = []
   #limit: number
   #shrunkAt = 0
@@ -21,13 +23,14 @@ export class Turns {
   #standstill: NodeJS.Timeout | undefined
 
   /** `patience` in ms: when nobody has finished for so long, all who wait are turned away. */
-  constructor(most: number, patience: number) {
+  constructor(most: number, patience: number, clock: Clock) {
     this.#most = most
     this.#limit = most
     this.#patience = patience
+    this.#clock = clock
   }
 
-  /** Resolves when it is the caller's turn; `leave` ends it. */
+  /** Resolves when it is the caller's turn, undefined where it is so now; `leave` ends it. */
   enter(): Promise<void> | undefined {
     this.#recover()
     if (this.#working < this.#limit) {
@@ -59,7 +62,7 @@ export class Turns {
   shrink(): boolean {
     if (this.#limit === 1) return false
     this.#limit--
-    this.#shrunkAt = performance.now()
+    this.#shrunkAt = this.#clock.monotonic()
     return true
   }
 
@@ -69,9 +72,9 @@ export class Turns {
   }
 
   #recover(): void {
-    if (this.#limit === this.#most || performance.now() - this.#shrunkAt < recoversEvery) return
+    if (this.#limit === this.#most || this.#clock.monotonic() - this.#shrunkAt < recoversEvery) return
     this.#limit++
-    this.#shrunkAt = performance.now()
+    this.#shrunkAt = this.#clock.monotonic()
   }
 
   #turnAway(): void {

@@ -1,4 +1,5 @@
-import { duration, positiveInteger, quote } from '../../core/options.ts'
+import { systemClock } from '../../core/clock.ts'
+import { clockOption, duration, positiveInteger, quote } from '../../core/options.ts'
 import { knownRemoteOptions, type RemoteStore, type RemoteStoreOptions, remoteStore } from '../../core/store/remote.ts'
 import { PostgresBackend } from './postgres-backend.ts'
 import type { PostgresPool } from './postgres-client.ts'
@@ -35,12 +36,13 @@ const ownOptions = ['url', 'pool', 'table', 'schema', 'max', 'connectTimeout', '
 export function postgresStore(options: PostgresStoreOptions): RemoteStore {
   knownRemoteOptions('postgresStore', options, ownOptions)
   const given = options ?? {}
-  const timeouts = {
+  const settings = {
+    clock: clockOption('clock', given.clock, systemClock),
     connectTimeout: duration('connectTimeout', given.connectTimeout, 2000),
     statementTimeout: duration('statementTimeout', given.statementTimeout, 5000),
   }
   const sweepInterval = duration('sweepInterval', given.sweepInterval, 60_000)
-  const connections = new PostgresConnections(placeOf(given), { ...timeouts, ...described(given.url) })
+  const connections = new PostgresConnections(placeOf(given), { ...settings, ...described(given.url) })
   return remoteStore('postgres', new PostgresBackend(connections, given, sweepInterval), given)
 }
 

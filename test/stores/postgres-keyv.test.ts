@@ -1,0 +1,28 @@
+import keyvTestSuite from '@keyv/test-suite'
+import { Keyv } from 'keyv'
+import * as Vitest from 'vitest'
+import { afterAll, afterEach, beforeAll, test } from 'vitest'
+import { postgresStore } from '../../src/adapters/stores/postgres.ts'
+import type { RemoteStore } from '../../src/core/store/remote.ts'
+import { type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { describeWithProgram } from '../support/servers.ts'
+
+describeWithProgram('initdb', 'postgresStore as an adapter passes the test suite of Keyv', () => {
+  let server: PostgresServer
+  const opened: RemoteStore[] = []
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((store) => store.close()))
+  })
+  afterAll(() => server?.stop())
+
+  // Its iterator tests are not for us: keys are stored as hashes, so there are none to iterate over.
+  keyvTestSuite(Vitest as never, Keyv, () => {
+    const store = postgresStore({ url: server.url, max: 2 })
+    opened.push(store)
+    return store
+  })
+  test.skip('its tests of iterator(), since keys are stored as hashes', () => {})
+})
