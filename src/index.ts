@@ -11,7 +11,25 @@ export type { CacheRule } from './core/cache/rule.ts'
 export type { WarmOptions, WarmProgress, WarmReport } from './core/cache/warm.ts'
 export { type Clock, systemClock } from './core/clock.ts'
 export type { Ban, EventName, Events } from './core/events.ts'
+export type { ListCapabilities, StoreCapabilities, StoreScope, Subscriber } from './core/store/capabilities.ts'
+export { type CompressedStoreOptions, compressed, type StoreCompression } from './core/store/compressed.ts'
+export { type EncryptedStoreOptions, type EncryptionKey, encrypted, type Secret } from './core/store/encrypted.ts'
+export { StoreError } from './core/store/errors.ts'
+export type { HealthState, StoreHealth } from './core/store/health.ts'
 export { type KeyvLike, type KeyvStoreOptions, keyvStore } from './core/store/keyv.ts'
-export { type MemoryStore, type MemoryStoreOptions, memoryStore } from './core/store/memory.ts'
+export {
+  type EvictionPolicy,
+  type MemoryStore,
+  type MemoryStoreOptions,
+  memoryStore,
+} from './core/store/memory.ts'
+export { namespaced } from './core/store/namespaced.ts'
+export {
+  type ByteBackend,
+  type RemoteStore,
+  type RemoteStoreOptions,
+  remoteStore,
+} from './core/store/remote.ts'
 export type { Store, StoreItem } from './core/store/store.ts'
 export { type TieredStore, type TieredStoreOptions, tieredStore } from './core/store/tiered.ts'
+export type { WrappedStore } from './core/store/wrapper.ts'
