@@ -32,7 +32,7 @@ function raw(folder: string): Subject {
     name: 'node:sqlite',
     exchange: async (key, body) => {
       set.run(key, body)
-      return (get.get(key)?.value as Uint8Array).length
+      return (get.get(key) as { value: Uint8Array }).value.length
     },
     close: async () => db.close(),
   }

@@ -2,6 +2,7 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
+import { diskStore } from '../../src/adapters/stores/disk.ts'
 import { sqliteStore } from '../../src/adapters/stores/sqlite.ts'
 import type { RemoteStore, RemoteStoreOptions } from '../../src/core/store/remote.ts'
 
@@ -10,7 +11,7 @@ export type LocalKind = 'sqlite' | 'disk'
 /** A store of a kind on a file or in a folder. */
 export function openLocal(kind: LocalKind, place: string, options: RemoteStoreOptions = {}): RemoteStore {
   if (kind === 'sqlite') return sqliteStore({ ...options, path: place })
-  throw new Error(`There is no local store ${kind}`)
+  return diskStore({ ...options, folder: place })
 }
 
 /** A body that shows whether it is whole and belongs to the key: SHA-256 of key and rest, and the rest. */

@@ -43,7 +43,11 @@ export function sqliteStore(options: SqliteStoreOptions): RemoteStore {
   }
   const maxBytes = limit('maxBytes', options.maxBytes, 1024 * MiB)
   if (maxBytes < 64 * KiB) throw new RangeError(`maxBytes must be at least ${64 * KiB}, not ${quote(maxBytes)}`)
-  const maxEntrySize = positiveInteger('maxEntrySize', options.maxEntrySize, Math.min(64 * MiB, maxBytes / 4))
+  const maxEntrySize = positiveInteger(
+    'maxEntrySize',
+    options.maxEntrySize,
+    Math.min(64 * MiB, Math.floor(maxBytes / 4)),
+  )
   const file = new SqliteFile(path, duration('busyTimeout', options.busyTimeout, 5000))
   const backend = new SqliteBackend(file, {
     maxBytes,

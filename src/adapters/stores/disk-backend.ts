@@ -1,0 +1,160 @@
+import { mkdir, open, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../../core/clock.ts'
+import type { StoreCapabilities } from '../../core/store/capabilities.ts'
+import type { ByteBackend } from '../../core/store/remote.ts'
+import { DiskCells } from './disk-cells.ts'
+import { DiskFiles, diskError, type Found, inFolder, remove } from './disk-files.ts'
+
+/** Milliseconds between two walks that remove what has ended and count what is there. */
+const walkEvery = 10 * 60_000
+/** Parts of `maxBytes`: what a process writes before it tells the others, and where eviction stops. */
+const step = 1 / 128
+const roomy = 0.92
+
+/**
+ * Items in files. How much all processes have written is in the length of a file that each of them adds a byte to for
+ * every step; whoever finds that the limit may be passed walks the folder, counts, and removes what ends first.
+ */
+export class DiskBackend implements ByteBackend {
+  readonly capabilities: StoreCapabilities
+  readonly #root: string
+  readonly #maxBytes: number
+  readonly #clock: Clock
+  readonly #items: DiskFiles
+  readonly #cells: DiskCells
+  readonly #steps: string
+  #timer: NodeJS.Timeout | undefined
+  #tidying: Promise<void> | undefined
+  #isFull = false
+  #isClosed = false
+  /** Bytes that the last walk counted, and the steps at that time. */
+  #counted = 0
+  #countedAt = 0
+  /** Bytes of this process that are in no step yet. */
+  #unnoted = 0
+
+  constructor(folder: string, maxBytes: number, clock: Clock) {
+    this.#root = join(folder, 'breakwater-1')
+    this.#maxBytes = maxBytes
+    this.#clock = clock
+    this.#items = new DiskFiles(join(this.#root, 'items'), join(this.#root, 'temporary'))
+    this.#cells = new DiskCells(this.#root, clock)
+    this.#steps = join(this.#root, 'written')
+    this.capabilities = this.#cells
+  }
+
+  async open(): Promise<void> {
+    try {
+      for (const part of ['items', 'cells', 'locks', 'temporary']) {
+        await mkdir(join(this.#root, part), { recursive: true })
+      }
+      this.#countedAt = await this.#note(false)
+    } catch (error) {
+      throw diskError(this.#root, error)
+    }
+    this.#timer ??= setInterval(() => this.#tidyUnasked(), walkEvery).unref()
+    this.#tidyUnasked()
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    const kept = await this.#items.read(key)
+    return kept && kept.expires > this.#clock.now() ? kept.value : undefined
+  }
+
+  async set(key: string, bytes: Buffer, lifetime: number): Promise<void> {
+    if (this.#isFull) await this.#tidying
+    this.#unnoted += await this.#items.write(key, this.#clock.now() + lifetime, bytes)
+    if (this.#unnoted < this.#maxBytes * step) return
+    await this.#watch().catch((error: unknown) => {
+      throw diskError(this.#root, error)
+    })
+  }
+
+  async delete(keys: readonly string[]): Promise<void> {
+    await Promise.all(keys.map((key) => this.#items.delete(key)))
+  }
+
+  async clear(prefix: string): Promise<void> {
+    try {
+      for await (const { path } of this.#items.walk(prefix)) await remove(path)
+      await this.#cells.clear(prefix)
+    } catch (error) {
+      throw diskError(this.#root, error)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearInterval(this.#timer)
+    await this.#tidying?.catch(() => {})
+  }
+
+  /** Notes a step, and makes room where all processes together may have passed the limit. */
+  async #watch(): Promise<void> {
+    this.#unnoted -= this.#maxBytes * step
+    const steps = (await this.#note(true)) - this.#countedAt
+    // The last step may be any process's, and each may be within one.
+    if (this.#counted + (steps + 1) * step * this.#maxBytes <= this.#maxBytes) return
+    this.#isFull = true
+    await this.#tidy()
+  }
+
+  /** The steps of all processes, with another one of ours or without. */
+  async #note(another: boolean): Promise<number> {
+    return inFolder(this.#steps, async () => {
+      const file = await open(this.#steps, 'a')
+      try {
+        if (another) await file.write('.')
+      } finally {
+        await file.close()
+      }
+      return (await stat(this.#steps)).size
+    })
+  }
+
+  #tidyUnasked(): void {
+    // Nobody waits for it: who writes is told what is wrong with the folder.
+    this.#tidy().catch(() => {})
+  }
+
+  #tidy(): Promise<void> {
+    this.#tidying ??= this.#walk().finally(() => {
+      this.#tidying = undefined
+      this.#isFull = false
+    })
+    return this.#tidying
+  }
+
+  async #walk(): Promise<void> {
+    const at = await this.#note(false)
+    const found: Found[] = []
+    let bytes = 0
+    for await (const file of this.#items.walk()) {
+      if (this.#isClosed) return
+      // The file's date may be coarse.
+      if (file.ends + 2000 < this.#clock.now()) await remove(file.path)
+      else {
+        found.push(file)
+        bytes += file.bytes
+      }
+    }
+    if (bytes > this.#maxBytes * (1 - 2 * step)) bytes -= await removeFirst(found, bytes - this.#maxBytes * roomy)
+    this.#counted = bytes
+    this.#countedAt = at
+    await this.#items.removeLeftOvers()
+    await this.#cells.sweep()
+  }
+}
+
+/** Removes those that end first until so many bytes are free; how many those were. */
+async function removeFirst(files: Found[], bytes: number): Promise<number> {
+  files.sort((a, b) => a.ends - b.ends)
+  let free = 0
+  for (const file of files) {
+    if (free >= bytes) break
+    await remove(file.path)
+    free += file.bytes
+  }
+  return free
+}

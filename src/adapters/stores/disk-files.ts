@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto'
+import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { StoreError, storeError } from '../../core/store/errors.ts'
+import { decodeFile, encodeFile, type Kept } from './disk-format.ts'
+
+/** Files older than this that nobody has given their name are left over from a process that was killed. */
+const leftOver = 10 * 60_000
+/** Seconds since the epoch that every file system takes: what never ends is dated so. */
+const never = 4_102_444_800
+
+/** A file as a walk finds it. */
+export interface Found {
+  readonly path: string
+  readonly bytes: number
+  /** Epoch ms: about when what it keeps ends. */
+  readonly ends: number
+}
+
+/**
+ * Files by key below a folder: two levels of a hex digit each, so that no folder gets too long and all are soon read.
+ * A file is dated with the end of what it keeps, so that a walk need not open it; what counts is in the file.
+ */
+export class DiskFiles {
+  readonly #top: string
+  readonly #temporary: string
+
+  constructor(top: string, temporary: string) {
+    this.#top = top
+    this.#temporary = temporary
+  }
+
+  /** The file is damaged, another key's or not there: undefined. */
+  async read(key: string): Promise<Kept | undefined> {
+    try {
+      return decodeFile(key, await readFile(this.pathOf(key)))
+    } catch (error) {
+      if (isAbsent(error)) return undefined
+      throw diskError(this.#top, error)
+    }
+  }
+
+  /** Whole or not at all. `expires` in epoch ms. Resolves with the bytes of the file. */
+  async write(key: string, expires: number, value: Uint8Array): Promise<number> {
+    const path = this.pathOf(key)
+    const file = encodeFile(key, expires, value)
+    const temporary = join(this.#temporary, randomUUID())
+    try {
+      await inFolder(temporary, () => fill(temporary, file, expires))
+      await inFolder(path, () => rename(temporary, path))
+      return file.length
+    } catch (error) {
+      await remove(temporary).catch(() => {})
+      throw diskError(this.#top, error)
+    }
+  }
+
+  async delete(key: string): Promise<void> {
+    await remove(this.pathOf(key)).catch((error) => {
+      throw diskError(this.#top, error)
+    })
+  }
+
+  /** Every file, or those of keys that start with `prefix`. */
+  async *walk(prefix = ''): AsyncGenerator<Found> {
+    const start = nameOf(prefix)
+    for (const folder of shards) {
+      const names = await namesIn(join(this.#top, folder))
+      for (const name of names) {
+        if (!name.startsWith(start)) continue
+        const path = join(this.#top, folder, name)
+        const stat = await lstat(path).catch(() => undefined)
+        if (stat?.isFile()) yield { path, bytes: stat.size, ends: stat.mtimeMs }
+      }
+    }
+  }
+
+  async removeLeftOvers(): Promise<void> {
+    for (const name of await namesIn(this.#temporary)) {
+      const path = join(this.#temporary, name)
+      // Not the date of the content, which is in the future.
+      const stat = await lstat(path).catch(() => undefined)
+      if (stat && Date.now() - stat.ctimeMs > leftOver) await remove(path)
+    }
+  }
+
+  pathOf(key: string): string {
+    const shard = crc32(key) & 0xff
+    return join(this.#top, shards[shard] as string, nameOf(key))
+  }
+}
+
+const shards = Array.from({ length: 256 }, (_, i) => join((i >> 4).toString(16), (i & 15).toString(16)))
+
+/** Does `work`, which needs the folder of `path`, and makes the folder where it is missing. */
+export async function inFolder<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!isAbsent(error)) throw error
+  }
+  await mkdir(dirname(path), { recursive: true })
+  return work()
+}
+
+export function remove(path: string): Promise<void> {
+  return rm(path, { force: true })
+}
+
+export function isAbsent(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT'
+}
+
+export function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | undefined)?.code
+}
+
+const advice: Readonly<Record<string, string>> = {
+  ENOSPC: 'cannot grow: the disk is full. Free some space, or lower maxBytes',
+  EDQUOT: 'cannot grow: the quota is used up. Free some space, or lower maxBytes',
+  EFBIG: 'cannot grow: the disk or the limit for files is full',
+  EACCES: 'may not be read or written by this process',
+  EPERM: 'may not be read or written by this process',
+  EROFS: 'is on a disk that may only be read',
+  ENOTDIR: 'is not a folder; give another path',
+  EEXIST: 'is not a folder; give another path',
+  EMFILE: 'has too many files open; raise the limit (ulimit -n)',
+}
+
+/** @returns a StoreError that says what to do. */
+export function diskError(folder: string, error: unknown): StoreError {
+  if (error instanceof StoreError) return error
+  return storeError(`The folder ${folder} ${advice[String(codeOf(error))] ?? 'could not be used'}`, error)
+}
+
+/** Keys have letters, digits and `:{}_-+`; not every file system takes all of them. */
+function nameOf(key: string): string {
+  return key.replaceAll(':', '=').replaceAll('{', '(').replaceAll('}', ')')
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (isAbsent(error)) return []
+    throw error
+  }
+}
+
+async function fill(path: string, file: Buffer, expires: number): Promise<void> {
+  const handle: FileHandle = await open(path, 'wx')
+  try {
+    await handle.writeFile(file)
+    const date = Math.min(expires / 1000, never)
+    await handle.utimes(date, date)
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,3 @@
+import { describeLocalStore } from './local-suite.ts'
+
+describeLocalStore('disk')
