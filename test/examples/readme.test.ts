@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ask, patience, root, start } from './program.ts'
 
-const pages = ['README.md', 'docs/cache.md']
+const pages = ['README.md', 'docs/cache.md', 'docs/own-store.md']
 
 interface Block {
   readonly page: string
