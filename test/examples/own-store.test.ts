@@ -10,7 +10,7 @@ describe('docs/own-store.md', () => {
   let folder: string
 
   beforeAll(() => {
-    folder = mkdtempSync(join(root, '.own-store-'))
+    folder = mkdtempSync(join(root, '.blocks-own-'))
   })
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true })
