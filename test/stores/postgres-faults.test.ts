@@ -125,7 +125,7 @@ describeWithProgram('initdb', 'a postgresStore whose server fails', () => {
     expect(performance.now() - start).toBeLessThan(800 + connectTimeout + atOnce)
     const reasons = new Set(ended.map((each) => (each.status === 'rejected' ? String(each.reason) : 'answered')))
     expect([...reasons].toSorted()).toEqual([
-      'StoreError: PostgreSQL did not answer: PostgreSQL did not answer within 800 ms',
+      'StoreError: PostgreSQL did not answer: nothing came within 800 ms',
       `StoreError: PostgreSQL has not finished anything for ${connectTimeout} ms`,
     ])
     await server.resume()

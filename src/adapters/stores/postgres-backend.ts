@@ -216,9 +216,10 @@ function statements(table: string, items: string): Statements {
     // Skips rows that another process is removing. As an array, so that it is looked up once and the limit holds.
     sweep: `DELETE FROM ${table} WHERE key = ANY(ARRAY(
       SELECT key FROM ${table} WHERE expires <= now() LIMIT $1 FOR UPDATE SKIP LOCKED))`,
+    // Values of lists that are gone. As a comparison, for a join may go through all keys.
     sweepItems: `DELETE FROM ${items} WHERE ctid = ANY(ARRAY(
-      SELECT i.ctid FROM ${items} AS i WHERE NOT EXISTS (
-        SELECT FROM ${table} AS t WHERE t.key = i.key AND t.value = i.list)
+      SELECT i.ctid FROM ${items} AS i
+      WHERE i.list IS DISTINCT FROM (SELECT t.value FROM ${table} AS t WHERE t.key = i.key)
       LIMIT $1 FOR UPDATE SKIP LOCKED))`,
   }
 }

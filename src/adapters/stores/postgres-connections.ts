@@ -92,7 +92,7 @@ export class PostgresConnections {
     const client = new Client(this.#loneSettings())
     client.on('error', () => {})
     try {
-      await within(this.#settings.connectTimeout, client.connect(), 'It did not let us in')
+      await within(this.#settings.connectTimeout, client.connect(), 'it did not let us in')
       return client
     } catch (error) {
       client.end().catch(() => {})
@@ -120,7 +120,7 @@ export class PostgresConnections {
     try {
       const pool = this.#pool ?? (await this.#createPool())
       const taken = pool.connect()
-      const client = await within(this.#settings.connectTimeout, taken, 'It gave us no connection', (late) =>
+      const client = await within(this.#settings.connectTimeout, taken, 'it gave us no connection', (late) =>
         late.release(),
       )
       this.#outage = undefined
@@ -149,7 +149,7 @@ export class PostgresConnections {
     client.on('error', ignore)
     let broken: Error | undefined
     try {
-      return await within(this.#settings.statementTimeout, work(client), 'PostgreSQL did not answer')
+      return await within(this.#settings.statementTimeout, work(client), 'nothing came')
     } catch (error) {
       const state = sqlState(error)
       if (state === undefined || state === readOnly) broken = error as Error
