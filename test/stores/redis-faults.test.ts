@@ -111,6 +111,24 @@ describeWithProgram('redis-server', 'a redisStore whose server fails', () => {
     await worksAgain()
   })
 
+  test('goes on trying for ever, at most every 2 s', async () => {
+    const attempts: number[] = []
+    const closes = createServer((socket) => {
+      attempts.push(performance.now())
+      socket.destroy()
+    })
+    await new Promise<void>((resolve) => void closes.listen(0, '127.0.0.1', resolve))
+    const { port } = closes.address() as { port: number }
+    const waiting = redisStore({ url: `redis://127.0.0.1:${port}` })
+    await expect(waiting.ready()).rejects.toThrow(StoreError)
+    await expect.poll(() => attempts.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(7)
+    const waits = attempts.slice(1).map((at, index) => at - (attempts[index] ?? 0))
+    expect(waits[0]).toBeLessThan(500)
+    expect(Math.max(...waits)).toBeLessThan(2500)
+    await waiting.close()
+    closes.close()
+  })
+
   test('something else answers at the address', async () => {
     const server = createServer((socket) => socket.on('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')))
     await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))

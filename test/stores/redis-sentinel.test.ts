@@ -1,11 +1,13 @@
+import { createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSentinel } from '@redis/client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { redisStore } from '../../src/adapters/stores/redis.ts'
 import { StoreError } from '../../src/core/store/errors.ts'
 import { itemOf } from '../store/items.ts'
+import { redisCommand } from '../support/redis-cluster.ts'
 import { type RedisSentinels, startRedisSentinels } from '../support/redis-sentinel.ts'
-import { describeWithProgram } from '../support/servers.ts'
+import { describeWithProgram, startRedis } from '../support/servers.ts'
 
 const minute = 60_000
 
@@ -45,6 +47,22 @@ describeWithProgram('redis-server', 'behind sentinels', () => {
     const store = create('nobody')
     await expect(store.ready()).rejects.toThrow('The sentinels know no master called nobody; check sentinel.name')
     await store.close()
+  })
+
+  test('a server that they name is not taken before it is a master, nor kept when it is none any more', async () => {
+    const master = await startRedis()
+    const replica = await startRedis({ replicaof: `127.0.0.1 ${master.port}` })
+    const sentinel = await startMistakenSentinel(replica.port)
+    const store = redisStore({ sentinel: { name: 'main', sentinelRootNodes: [sentinel] } })
+    await expect(store.ready()).rejects.toThrow('The server that sentinels name is no master yet')
+    await redisCommand(replica.port, 'REPLICAOF NO ONE')
+    await expect.poll(() => store.set('key', itemOf(1), minute).then(() => 'works', String)).toBe('works')
+    await redisCommand(replica.port, `REPLICAOF 127.0.0.1 ${master.port}`)
+    await expect.poll(() => store.set('key', itemOf(1), minute).catch(String)).toContain('no master yet')
+    sentinel.name(master.port)
+    await expect.poll(() => store.set('key', itemOf(1), minute).then(() => 'works', String)).toBe('works')
+    await store.close()
+    await Promise.all([sentinel.stop(), replica.stop(), master.stop()])
   })
 
   test('a sentinel client that was handed in is used', async () => {
@@ -123,3 +141,34 @@ describeWithProgram('redis-server', 'behind sentinels', () => {
     },
   )
 })
+
+/** Says what a sentinel says that has not heard of a failover yet. */
+async function startMistakenSentinel(
+  masterPort: number,
+): Promise<{ host: string; port: number; name(port: number): void; stop(): Promise<void> }> {
+  const listeners = new Set<Socket>()
+  const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`
+  const answer = (socket: Socket, command: string | undefined): string => {
+    if (command === 'SENTINEL') return `*2\r\n${bulk('127.0.0.1')}${bulk(String(masterPort))}`
+    if (command !== 'subscribe') return command === 'PING' ? '+PONG\r\n' : '+OK\r\n'
+    listeners.add(socket)
+    return `*3\r\n${bulk('subscribe')}${bulk('+switch-master')}:1\r\n`
+  }
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.on('data', (chunk) => {
+      for (const [, command] of String(chunk).matchAll(/\*\d+\r\n\$\d+\r\n(\w+)/g))
+        socket.write(answer(socket, command))
+    })
+  })
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  return {
+    host: '127.0.0.1',
+    port: (server.address() as { port: number }).port,
+    name: (port) => {
+      const text = `main 127.0.0.1 ${masterPort} 127.0.0.1 ${port}`
+      for (const socket of listeners) socket.write(`*3\r\n${bulk('message')}${bulk('+switch-master')}${bulk(text)}`)
+    },
+    stop: () => new Promise((resolve) => server.close(() => resolve())),
+  }
+}
