@@ -6,10 +6,13 @@
 import { parseArgs } from 'node:util'
 import { machine } from '../machine.ts'
 import type { StoreBench } from './contender.ts'
+import { etcd } from './etcd.ts'
 import { measure } from './measure.ts'
+import { memcached } from './memcached.ts'
+import { postgres } from './postgres.ts'
 import { redis } from './redis.ts'
 
-const benches: readonly StoreBench[] = [redis]
+const benches: readonly StoreBench[] = [redis, postgres, memcached, etcd]
 const KiB = 1024
 const sizes = [2 * KiB, 20 * KiB, KiB * KiB]
 

@@ -24,6 +24,10 @@ const noLease = '0'
 /** Bytes in etcd, each key with a lease of its own. */
 export class EtcdBackend implements ByteBackend, VersionedClient {
   readonly capabilities: StoreCapabilities
+  /** With what is around it, below the 1.5 MiB that etcd takes in a request. */
+  readonly chunkSize: number = 1024 * 1024
+  /** They are copied behind their header. */
+  readonly givesBytesBack = true
   readonly #members: EtcdMembers
   readonly #spent: SpentLeases
   readonly #watches: EtcdWatches

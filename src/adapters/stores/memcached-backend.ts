@@ -21,6 +21,8 @@ interface Server {
 /** Bytes on one or more memcached servers, each with its own part of the keys. */
 export class MemcachedBackend implements ByteBackend, VersionedClient {
   readonly capabilities: StoreCapabilities
+  /** A server answers once it has read them. */
+  readonly givesBytesBack = true
   readonly #servers: readonly Server[]
   readonly #serverOf: (key: string) => Server
   readonly #clock: Clock
