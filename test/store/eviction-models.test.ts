@@ -138,7 +138,8 @@ describe.each([
   test('whatever happens, the same entries leave in the same order', () => {
     fc.assert(
       fc.property(steps, (all) => compare(policy(), model(), all)),
-      { numRuns: 60 },
+      // Making thousands of steps fewer takes minutes; the seed repeats them.
+      { numRuns: 60, endOnFailure: true },
     )
   })
 })
