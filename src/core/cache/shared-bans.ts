@@ -36,6 +36,8 @@ export class SharedBans {
   readonly #listeners = new Set<() => void>()
   #last: Promise<unknown> = Promise.resolve()
   #reading: Promise<void> | undefined
+  /** The latest call of the log, which may outlast the time it is given. Never rejects. */
+  #underWay: Promise<unknown> = Promise.resolve()
   #readAt = Number.NEGATIVE_INFINITY
   #failedAt = Number.NEGATIVE_INFINITY
   #subscription: 'none' | 'asked' | 'standing' = 'none'
@@ -82,7 +84,14 @@ export class SharedBans {
       throw new StoreError(`The purge did not reach the store within ${writeTimeout} ms; it may still, or try again`)
     }
     const hint = this.#capabilities.publish?.(channel, '')
-    await Promise.all([this.#read(), hint?.catch(() => {})])
+    await Promise.all([this.#readOwn(), hint?.catch(() => {})])
+  }
+
+  /** Reads what this process has just written, and has patience if that is late. */
+  async #readOwn(): Promise<void> {
+    const writtenAt = this.#clock.monotonic()
+    await this.#read()
+    if (this.#readAt < writtenAt) await waitAtMost(this.#underWay, writeTimeout)
   }
 
   /** Reads what is new. Never rejects. */
@@ -96,7 +105,11 @@ export class SharedBans {
 
   async #readNow(): Promise<void> {
     const startedAt = this.#clock.monotonic()
-    const read = async (): Promise<void> => this.#heed(await this.#log.read(), startedAt)
+    const read = (): Promise<void> => {
+      const reading = this.#log.read().then((news) => this.#heed(news, startedAt))
+      this.#underWay = reading.catch(() => {})
+      return reading
+    }
     const outcome = await this.#inTurn(read, this.#timeout, true)
     if (outcome.type !== 'value') this.#failedAt = this.#clock.monotonic()
   }
