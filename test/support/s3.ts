@@ -62,6 +62,8 @@ export interface S3Proxy {
   readonly endpoint: string
   /** Ms that each answer is held back. */
   delay: number
+  /** Objects on one page of a list; undefined as asked for. */
+  pageSize: number | undefined
   /** Answers the next so many requests itself. */
   refuse: { times: number; status: number; code: string } | undefined
   /** `METHOD key` of what was asked. */
@@ -77,7 +79,7 @@ export interface S3Proxy {
 export async function startS3Proxy(target: string, { conditions = false } = {}): Promise<S3Proxy> {
   const etags = new Map<string, string>()
   const turns = new Map<string, Promise<void>>()
-  const proxy = { delay: 0, refuse: undefined as S3Proxy['refuse'], asked: [] as string[] }
+  const proxy: Omit<S3Proxy, 'endpoint' | 'stop'> = { delay: 0, pageSize: undefined, refuse: undefined, asked: [] }
 
   const inTurn = (key: string, work: () => Promise<void>): Promise<void> => {
     const turn = (turns.get(key) ?? Promise.resolve()).then(work, work)
@@ -90,7 +92,8 @@ export async function startS3Proxy(target: string, { conditions = false } = {}):
     proxy.asked.push(`${req.method} ${key}`)
     const body = await bytesOf(req)
     if (proxy.delay > 0) await sleep(proxy.delay)
-    const { refuse } = proxy
+    const { refuse, pageSize } = proxy
+    if (pageSize !== undefined) req.url = req.url?.replace(/max-keys=\d+/, `max-keys=${pageSize}`)
     if (refuse !== undefined && refuse.times-- > 0) return fail(res, refuse.status, refuse.code)
     if (!conditions) return void (await forward(target, req, body, res))
     await inTurn(key, async () => {
