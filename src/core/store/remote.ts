@@ -47,7 +47,7 @@ export interface RemoteStoreOptions {
   readonly clock?: Clock | undefined
 }
 
-export const remoteOptionNames: readonly string[] = [
+const remoteOptionNames: readonly string[] = [
   'namespace',
   'maxEntrySize',
   'maxRecordingBytes',

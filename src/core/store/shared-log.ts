@@ -3,7 +3,7 @@ import type { ListCapabilities } from './capabilities.ts'
 import { StoreError } from './errors.ts'
 
 /** A record of a log. */
-export interface LogRecord {
+interface LogRecord {
   readonly sequence: number
   readonly value: Buffer
 }
