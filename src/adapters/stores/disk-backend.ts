@@ -9,8 +9,10 @@ import { DiskFiles, diskError, type Found, inFolder, remove } from './disk-files
 /** Milliseconds between two walks that remove what has ended and count what is there. */
 const walkEvery = 10 * 60_000
 /** Parts of `maxBytes`: what a process writes before it tells the others, and where eviction stops. */
-const step = 1 / 128
+const stepShare = 1 / 256
 const roomy = 0.92
+/** Bytes that a file holds beside the item's, about. */
+const overhead = 70
 
 /**
  * Items in files. How much all processes have written is in the length of a file that each of them adds a byte to for
@@ -20,23 +22,27 @@ export class DiskBackend implements ByteBackend {
   readonly capabilities: StoreCapabilities
   readonly #root: string
   readonly #maxBytes: number
+  readonly #step: number
   readonly #clock: Clock
   readonly #items: DiskFiles
   readonly #cells: DiskCells
   readonly #steps: string
   #timer: NodeJS.Timeout | undefined
   #tidying: Promise<void> | undefined
-  #isFull = false
+  /** What whoever wants to write waits for. */
+  #makingRoom: Promise<void> | undefined
   #isClosed = false
   /** Bytes that the last walk counted, and the steps at that time. */
   #counted = 0
   #countedAt = 0
   /** Bytes of this process that are in no step yet. */
   #unnoted = 0
+  readonly #writing = new Set<Promise<number>>()
 
   constructor(folder: string, maxBytes: number, clock: Clock) {
     this.#root = join(folder, 'breakwater-1')
     this.#maxBytes = maxBytes
+    this.#step = maxBytes * stepShare
     this.#clock = clock
     this.#items = new DiskFiles(join(this.#root, 'items'), join(this.#root, 'temporary'))
     this.#cells = new DiskCells(this.#root, clock)
@@ -49,7 +55,7 @@ export class DiskBackend implements ByteBackend {
       for (const part of ['items', 'cells', 'locks', 'temporary']) {
         await mkdir(join(this.#root, part), { recursive: true })
       }
-      this.#countedAt = await this.#note(false)
+      this.#countedAt = await this.#note(0)
     } catch (error) {
       throw diskError(this.#root, error)
     }
@@ -63,12 +69,13 @@ export class DiskBackend implements ByteBackend {
   }
 
   async set(key: string, bytes: Buffer, lifetime: number): Promise<void> {
-    if (this.#isFull) await this.#tidying
-    this.#unnoted += await this.#items.write(key, this.#clock.now() + lifetime, bytes)
-    if (this.#unnoted < this.#maxBytes * step) return
-    await this.#watch().catch((error: unknown) => {
-      throw diskError(this.#root, error)
-    })
+    await this.#makingRoom
+    // Counted before it is written, so that what is under way is within the limit too.
+    this.#unnoted += bytes.length + overhead
+    if (this.#unnoted >= this.#step) await this.#watch()
+    const writing = this.#items.write(key, this.#clock.now() + lifetime, bytes)
+    this.#writing.add(writing)
+    await writing.finally(() => this.#writing.delete(writing))
   }
 
   async delete(keys: readonly string[]): Promise<void> {
@@ -90,27 +97,42 @@ export class DiskBackend implements ByteBackend {
     await this.#tidying?.catch(() => {})
   }
 
-  /** Notes a step, and makes room where all processes together may have passed the limit. */
+  /** Notes what was written, and makes room where all processes together may have passed the limit. */
   async #watch(): Promise<void> {
-    this.#unnoted -= this.#maxBytes * step
-    const steps = (await this.#note(true)) - this.#countedAt
-    // The last step may be any process's, and each may be within one.
-    if (this.#counted + (steps + 1) * step * this.#maxBytes <= this.#maxBytes) return
-    this.#isFull = true
-    await this.#tidy()
+    const steps = Math.floor(this.#unnoted / this.#step)
+    this.#unnoted -= steps * this.#step
+    try {
+      const since = (await this.#note(steps)) - this.#countedAt
+      // Two more, for what we and another process have in no step yet.
+      const isWithin = this.#counted + (since + 2) * this.#step <= this.#maxBytes
+      // Fewer steps than there were: somebody removed the folder.
+      if (isWithin && since >= 0) return
+      this.#makingRoom ??= this.#makeRoom().finally(() => {
+        this.#makingRoom = undefined
+      })
+      await this.#makingRoom
+    } catch (error) {
+      throw diskError(this.#root, error)
+    }
   }
 
-  /** The steps of all processes, with another one of ours or without. */
-  async #note(another: boolean): Promise<number> {
+  /** The steps of all processes, with so many more of ours. */
+  async #note(more: number): Promise<number> {
     return inFolder(this.#steps, async () => {
       const file = await open(this.#steps, 'a')
       try {
-        if (another) await file.write('.')
+        if (more > 0) await file.write('.'.repeat(more))
       } finally {
         await file.close()
       }
       return (await stat(this.#steps)).size
     })
+  }
+
+  /** A walk of its own, which sees all that this process has begun to write. */
+  async #makeRoom(): Promise<void> {
+    await Promise.allSettled([...this.#writing, this.#tidying])
+    await this.#tidy()
   }
 
   #tidyUnasked(): void {
@@ -121,13 +143,12 @@ export class DiskBackend implements ByteBackend {
   #tidy(): Promise<void> {
     this.#tidying ??= this.#walk().finally(() => {
       this.#tidying = undefined
-      this.#isFull = false
     })
     return this.#tidying
   }
 
   async #walk(): Promise<void> {
-    const at = await this.#note(false)
+    const at = await this.#note(0)
     const found: Found[] = []
     let bytes = 0
     for await (const file of this.#items.walk()) {
@@ -139,7 +160,7 @@ export class DiskBackend implements ByteBackend {
         bytes += file.bytes
       }
     }
-    if (bytes > this.#maxBytes * (1 - 2 * step)) bytes -= await removeFirst(found, bytes - this.#maxBytes * roomy)
+    if (bytes > this.#maxBytes * (1 - 4 * stepShare)) bytes -= await removeFirst(found, bytes - this.#maxBytes * roomy)
     this.#counted = bytes
     this.#countedAt = at
     await this.#items.removeLeftOvers()
