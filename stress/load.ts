@@ -22,11 +22,18 @@ export async function load(fleet: Fleet, purges: Purges, tally: Tally, signal: A
   const client = async (index: number): Promise<void> => {
     while (!signal.aborted) {
       await askOnce(fleet, index, purges, tally, agent)
-      await pause(restTime * (0.5 + Math.random()))
+      await rest(tally)
     }
   }
   await Promise.all(Array.from({ length: connections }, (_, index) => client(index)))
   agent.destroy()
+}
+
+async function rest(tally: Tally): Promise<void> {
+  const time = Math.round(restTime * (0.5 + Math.random()))
+  const start = performance.now()
+  await pause(time)
+  tally.lateness.push(performance.now() - start - time)
 }
 
 async function askOnce(fleet: Fleet, index: number, purges: Purges, tally: Tally, agent: Agent): Promise<void> {

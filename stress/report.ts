@@ -37,7 +37,7 @@ export function print(outcome: Outcome): void {
 }
 
 function row(tally: Tally): Record<string, string | number> {
-  const { requests, failed, wrong, stale, purged, rejected, lag, trouble } = tally
+  const { requests, lateness, failed, wrong, stale, purged, rejected, lag, trouble } = tally
   const times = requests.map(({ took }) => took)
   const back = trouble && purged.find((at) => at > trouble.until)
   return {
@@ -48,7 +48,8 @@ function row(tally: Tally): Record<string, string | number> {
     p50: round(percentile(times, 0.5)),
     p99: round(percentile(times, 0.99)),
     most: round(percentile(times, 1)),
-    'p99 in the 1st second of trouble': trouble === undefined ? '' : firstSecond(tally, trouble.from),
+    'p99, 1st s of trouble': trouble === undefined ? '' : firstSecond(tally, trouble.from),
+    'timers late': round(percentile(lateness, 0.99)),
     purges: purged.length,
     rejected: rejected.length,
     'purged was seen for': Math.round(lag),

@@ -57,6 +57,10 @@ const kinds = {
     start: async () => inFolder('cache.db'),
     open: async (path) => (await import('../src/adapters/stores/sqlite.ts')).sqliteStore({ path }),
   },
+  disk: {
+    start: async () => inFolder('cache'),
+    open: async (folder) => (await import('../src/adapters/stores/disk.ts')).diskStore({ folder }),
+  },
 } satisfies Record<string, Kind>
 
 export type StoreName = keyof typeof kinds

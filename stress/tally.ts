@@ -3,6 +3,8 @@ export interface Tally {
   readonly name: string
   /** When each request began and how long it took, ms. */
   readonly requests: { readonly at: number; readonly took: number }[]
+  /** How late this process' own timers were, ms: what the machine adds to every time. */
+  readonly lateness: number[]
   readonly failed: string[]
   readonly wrong: string[]
   readonly stale: string[]
@@ -16,7 +18,7 @@ export interface Tally {
 }
 
 export function newTally(name: string): Tally {
-  const lists = { requests: [], failed: [], wrong: [], stale: [], purged: [], rejected: [] }
+  const lists = { requests: [], lateness: [], failed: [], wrong: [], stale: [], purged: [], rejected: [] }
   return { name, ...lists, lag: 0, trouble: undefined }
 }
 
