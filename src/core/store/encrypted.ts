@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { knownOptions, quote } from '../options.ts'
 import { Box } from './encryption/box.ts'
 import { encryptedCapabilities } from './encryption/capabilities.ts'
@@ -51,7 +52,7 @@ export function encrypted(store: Store | KeyvLike, options: EncryptedStoreOption
 
 class Encrypted extends Wrapper {
   readonly #box: Box
-  readonly #names: Buffer
+  readonly #names: KeyObject
 
   static create(inner: Store, { keys, nameSecret }: EncryptedStoreOptions): Encrypted {
     const box = new Box(cipherKeys(keys))
@@ -59,7 +60,7 @@ class Encrypted extends Wrapper {
     return new Encrypted(inner, box, nameKey('nameSecret', nameSecret ?? last.secret))
   }
 
-  constructor(inner: Store, box: Box, names: Buffer) {
+  constructor(inner: Store, box: Box, names: KeyObject) {
     const own = inner.capabilities
     super('encrypted', inner, own && encryptedCapabilities(own, box, (of, key) => hashedName(names, of, key)))
     this.#box = box

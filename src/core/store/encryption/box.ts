@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import type { CipherKey } from './keys.ts'
 
 /** What is encrypted, in parts that keep their lengths, and what it takes to decrypt it. */
@@ -72,8 +72,8 @@ export class Box {
 }
 
 /** A key for each name: two IVs of one key do not meet, however many items are written. */
-function keyFor(key: CipherKey, name: string): Buffer {
-  return createHmac('sha256', key.bytes).update(name).digest()
+function keyFor({ key }: CipherKey, name: string): KeyObject {
+  return createSecretKey(createHmac('sha256', key).update(name).digest())
 }
 
 /** The name and where the parts begin: bytes cannot be moved from one to the next. */

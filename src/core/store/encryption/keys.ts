@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync } from 'node:crypto'
+import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import { quote } from '../../options.ts'
 
 /** A secret of 32 random bytes: the bytes, or the same in base64, base64url or hex. */
@@ -10,10 +10,10 @@ export interface EncryptionKey {
   readonly secret: Secret
 }
 
-/** A key ready for use. */
+/** A key ready for use: a KeyObject, which costs a third of what bytes do each time, and does not print. */
 export interface CipherKey {
   readonly id: string
-  readonly bytes: Buffer
+  readonly key: KeyObject
 }
 
 const secretSize = 32
@@ -36,13 +36,13 @@ export function cipherKeys(keys: unknown): readonly [CipherKey, ...CipherKey[]] 
 }
 
 /** What names are hashed with. */
-export function nameKey(name: string, secret: Secret): Buffer {
+export function nameKey(name: string, secret: Secret): KeyObject {
   return derived(secretBytes(name, secret), 'breakwater names')
 }
 
 /** HMAC-SHA-256 as text, of a key of any length and characters. */
-export function hashedName(bytes: Buffer, kind: 'item' | 'value' | 'channel', key: string): string {
-  const hmac = createHmac('sha256', bytes)
+export function hashedName(names: KeyObject, kind: 'item' | 'value' | 'channel', key: string): string {
+  const hmac = createHmac('sha256', names)
   // As UTF-8, all lone surrogates would be the same.
   if (key.isWellFormed()) hmac.update(`${kind} 8 `).update(key)
   else hmac.update(`${kind} 16 `).update(Buffer.from(key, 'utf16le'))
@@ -54,7 +54,7 @@ function cipherKey(key: unknown, index: number): CipherKey {
   if (typeof id !== 'string' || !/^[\w.-]{1,64}$/.test(id)) {
     throw new TypeError(`keys[${index}].id must be 1 to 64 letters, digits, -, _ or ., not ${quote(id)}`)
   }
-  return { id, bytes: derived(secretBytes(`keys[${index}].secret`, secret), 'breakwater items') }
+  return { id, key: derived(secretBytes(`keys[${index}].secret`, secret), 'breakwater items') }
 }
 
 function secretBytes(name: string, secret: unknown): Buffer {
@@ -72,6 +72,6 @@ function bytesOf(secret: unknown): Buffer | undefined {
   return undefined
 }
 
-function derived(secret: Buffer, use: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), use, secretSize))
+function derived(secret: Buffer, use: string): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), use, secretSize)))
 }
