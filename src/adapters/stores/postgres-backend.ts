@@ -23,6 +23,8 @@ const aboveKeys = '\x7f'
 /** Bytes and all capabilities on two tables. Time is the server's, so that a whole fleet agrees about it. */
 export class PostgresBackend implements ByteBackend {
   readonly capabilities: StoreCapabilities
+  /** pg copies them into its messages. */
+  readonly givesBytesBack = true
   readonly #connections: PostgresConnections
   readonly #options: PostgresTableOptions
   readonly #sql: Statements
