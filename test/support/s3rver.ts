@@ -21,7 +21,8 @@ interface Files {
 type S3rver = new (options: object) => { readonly store: Files; run(): Promise<unknown> }
 
 const [folder, port, bucket] = process.argv.slice(2)
-const S3rver = createRequire(import.meta.url)('s3rver') as S3rver
+const require = createRequire(import.meta.url)
+const S3rver = require('s3rver') as S3rver
 const server = new S3rver({
   directory: folder,
   port: Number(port),
