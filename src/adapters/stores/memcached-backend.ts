@@ -45,9 +45,19 @@ export class MemcachedBackend implements ByteBackend, VersionedClient {
     }
   }
 
+  /**
+   * What a server that is gone has is missing, as long as others answer: were it a failure, whoever skips a store after
+   * some failures would skip the others' keys, too.
+   */
   async get(key: string): Promise<Buffer | undefined> {
-    const { value } = await this.#at(key, (client, place) => client.get('get', place))
-    return value && undated(value, this.#clock.now())
+    try {
+      const { value } = await this.#at(key, (client, place) => client.get('get', place))
+      return value && undated(value, this.#clock.now())
+    } catch (error) {
+      const isOneOfSome = !this.#serverOf(key).client.isUp && this.#servers.some(({ client }) => client.isUp)
+      if (isOneOfSome) return undefined
+      throw error
+    }
   }
 
   async set(key: string, bytes: Buffer, lifetime: number): Promise<void> {

@@ -54,6 +54,11 @@ export class MemcachedClient {
     return this.#link.ready()
   }
 
+  /** Whether it can be asked, as far as is known. */
+  get isUp(): boolean {
+    return this.#link.isUp
+  }
+
   close(): void {
     this.#link.close()
     this.#connection?.end(new StoreError(`The connection to ${this.name} was closed`))

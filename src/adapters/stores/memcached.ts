@@ -14,9 +14,9 @@ export interface MemcachedStoreOptions extends RemoteStoreOptions {
 const usualPort = 11_211
 
 /**
- * A store on one or more memcached servers, which needs no package. Each key has its own server: one that is gone
- * makes calls for its keys reject at once, and no others, until it is back. Processes that share servers must agree on
- * the time.
+ * A store on one or more memcached servers, which needs no package. Each key has its own server. While one is gone, its
+ * keys are missing and writing them rejects at once; the others go on. While all are gone every call rejects at once.
+ * Processes that share servers must agree on the time.
  *
  * @throws TypeError or RangeError for an option it cannot use.
  */
