@@ -1,6 +1,6 @@
 /** s3rver as a program: `node s3rver.ts <folder> <port> <bucket>`. */
 import { createHash } from 'node:crypto'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { buffer } from 'node:stream/consumers'
@@ -15,6 +15,7 @@ interface Written {
 interface Files {
   getResourcePath(bucket: string, key: string, resource: string): string
   putMetadata(bucket: string, key: string, metadata: object, md5: string): Promise<void>
+  deleteObject(bucket: string, key: string): Promise<void>
   putObject(object: Written): Promise<{ size: number; md5: string }>
 }
 
@@ -46,6 +47,13 @@ store.putObject = async ({ bucket, key, content, metadata }) => {
   await rename(unfinished, path)
   await store.putMetadata(bucket, key, metadata, md5)
   return { size: bytes.length, md5 }
+}
+
+// s3rver removes empty folders as well, under the hands of those who write or delete beside it, and fails.
+store.deleteObject = async (bucket, key) => {
+  for (const resource of ['object', 'object.md5', 'metadata.json']) {
+    await rm(store.getResourcePath(bucket, key, resource), { force: true })
+  }
 }
 
 await server.run()
