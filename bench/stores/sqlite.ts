@@ -63,7 +63,7 @@ async function measure(subject: Subject, bodies: readonly Buffer[], exchanges: n
   return (user + system) / exchanges
 }
 
-async function compare(size: number, exchanges: number, rounds = 11): Promise<void> {
+async function compare(size: number, exchanges: number, rounds = 41): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-bench-'))
   const bodies = Array.from({ length: 7 }, () => randomBytes(size))
   const subjects = [raw(folder), ours(folder)]
@@ -82,6 +82,6 @@ async function compare(size: number, exchanges: number, rounds = 11): Promise<vo
   rmSync(folder, { recursive: true })
 }
 
-await compare(2 * KiB, 2000)
-await compare(20 * KiB, 1000)
-await compare(1024 * KiB, 30)
+await compare(2 * KiB, 500)
+await compare(20 * KiB, 250)
+await compare(1024 * KiB, 10)

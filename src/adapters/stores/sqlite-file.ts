@@ -116,6 +116,7 @@ function setUp(db: DatabaseSync, path: string): void {
     )
   }
   db.exec(`PRAGMA page_size = ${pageSize}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`)
+  db.exec(`PRAGMA wal_autocheckpoint = ${logPages}`)
   db.exec('BEGIN IMMEDIATE')
   const version = number(db, 'user_version')
   if (version > schemaVersion) {

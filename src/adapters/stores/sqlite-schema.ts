@@ -5,6 +5,8 @@ export const applicationId = 0x42775472
 export const schemaVersion = 1
 /** Measured: bodies of 2 to 20 KiB cost less CPU than with SQLite's 4,096. */
 export const pageSize = 8192
+/** Pages of log that are moved into the file at a time: 4 MiB. More would hold a process up for longer, and save nothing. */
+export const logPages = 512
 /** Epoch ms of what never ends: it sorts behind all that does. */
 export const never: number = Number.MAX_SAFE_INTEGER
 
