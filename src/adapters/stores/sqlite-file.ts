@@ -5,6 +5,7 @@ import { loadPeer, StoreError } from '../../core/store/errors.ts'
 import { isBusy, sqliteError } from './sqlite-errors.ts'
 import {
   applicationId,
+  logPages,
   never,
   pageSize,
   prepareStatements,
