@@ -49,11 +49,17 @@ describeWithProgram('redis-server', 'behind sentinels', () => {
     await store.close()
   })
 
-  test('a server that they name is not taken before it is a master, nor kept when it is none any more', async () => {
+  test('a server that they name is not taken before it is a master, nor kept when it is none any more', async ({
+    onTestFinished,
+  }) => {
     const master = await startRedis()
     const replica = await startRedis({ replicaof: `127.0.0.1 ${master.port}` })
     const sentinel = await startMistakenSentinel(replica.port)
     const store = redisStore({ sentinel: { name: 'main', sentinelRootNodes: [sentinel] } })
+    onTestFinished(async () => {
+      await store.close()
+      await Promise.all([sentinel.stop(), replica.stop(), master.stop()])
+    })
     await expect(store.ready()).rejects.toThrow('The server that sentinels name is no master yet')
     await redisCommand(replica.port, 'REPLICAOF NO ONE')
     await expect.poll(() => store.set('key', itemOf(1), minute).then(() => 'works', String)).toBe('works')
@@ -61,8 +67,6 @@ describeWithProgram('redis-server', 'behind sentinels', () => {
     await expect.poll(() => store.set('key', itemOf(1), minute).catch(String)).toContain('no master yet')
     sentinel.name(master.port)
     await expect.poll(() => store.set('key', itemOf(1), minute).then(() => 'works', String)).toBe('works')
-    await store.close()
-    await Promise.all([sentinel.stop(), replica.stop(), master.stop()])
   })
 
   test('a sentinel client that was handed in is used', async () => {
@@ -87,12 +91,14 @@ describeWithProgram('redis-server', 'behind sentinels', () => {
     await client.close()
   })
 
-  test.concurrent.each(['frozen', 'killed'])(
+  test.for(['frozen', 'killed'])(
     'a master that is %s under load is followed to the next',
-    { timeout: 40_000 },
-    async (how) => {
+    { timeout: 60_000 },
+    async (how, { onTestFinished }) => {
       const own = await startRedisSentinels()
+      onTestFinished(() => own.stop())
       const store = redisStore({ sentinel: { name: own.name, sentinelRootNodes: own.sentinelRootNodes } })
+      onTestFinished(() => store.close())
       const told: string[] = []
       const heard: string[] = []
       const subscriber = {
@@ -118,7 +124,7 @@ describeWithProgram('redis-server', 'behind sentinels', () => {
       const master = [own.master, own.replica].find(({ port }) => port === before)
       if (how === 'frozen') master?.pause()
       else await master?.kill()
-      await expect.poll(() => own.masterPort(), { timeout: 15_000 }).not.toBe(before)
+      await expect.poll(() => own.masterPort(), { timeout: 30_000 }).not.toBe(before)
       await expect
         .poll(() => store.set('after', itemOf(10), minute).then(() => 'works', String), { timeout: 5000 })
         .toBe('works')
@@ -136,8 +142,6 @@ describeWithProgram('redis-server', 'behind sentinels', () => {
       if (how === 'frozen') master?.resume()
       else await master?.restart()
       expect(unhandled).toEqual([])
-      await store.close()
-      await own.stop()
     },
   )
 })

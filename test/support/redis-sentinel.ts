@@ -17,30 +17,41 @@ export interface RedisSentinels {
 /** A master, a replica, and three sentinels of which two must agree that the master is gone. */
 export async function startRedisSentinels(): Promise<RedisSentinels> {
   const name = 'main'
-  const master = await startRedis()
-  const replica = await startRedis({ replicaof: `127.0.0.1 ${master.port}` })
-  // Sentinels look for replicas when they start, and then only every 10 s.
-  await until('the replica follows', async () =>
-    (await redisCommand(master.port, 'INFO replication')).includes('state=online'),
-  )
-  const sentinels = await Promise.all([1, 2, 3].map(() => startSentinel(name, master.port)))
-  const first = sentinels[0]?.port ?? 0
-  await until('the sentinels know all', async () => {
-    const seen = await redisCommand(first, `SENTINEL MASTER ${name}`)
-    return /num-slaves\r\n\$1\r\n1/.test(seen) && /num-other-sentinels\r\n\$1\r\n2/.test(seen)
-  })
-  return {
-    name,
-    master,
-    replica,
-    sentinelRootNodes: sentinels.map(({ port }) => ({ host: '127.0.0.1', port })),
-    masterPort: async () => {
-      const answer = await redisCommand(first, `SENTINEL GET-MASTER-ADDR-BY-NAME ${name}`)
-      return Number(answer.split('\r\n')[4])
-    },
-    stop: async () => {
-      await Promise.all([...sentinels, master, replica].map((server) => server.stop()))
-    },
+  const running: { stop(): Promise<void> }[] = []
+  const stop = async (): Promise<void> => {
+    await Promise.all(running.map((server) => server.stop()))
+  }
+  const started = <T extends { stop(): Promise<void> }>(server: T): T => {
+    running.push(server)
+    return server
+  }
+  try {
+    const master = started(await startRedis())
+    const replica = started(await startRedis({ replicaof: `127.0.0.1 ${master.port}` }))
+    // Sentinels look for replicas when they start, and then only every 10 s.
+    await until('the replica follows', async () =>
+      (await redisCommand(master.port, 'INFO replication')).includes('state=online'),
+    )
+    const sentinels = await Promise.all([1, 2, 3].map(async () => started(await startSentinel(name, master.port))))
+    const first = sentinels[0]?.port ?? 0
+    await until('the sentinels know all', async () => {
+      const seen = await redisCommand(first, `SENTINEL MASTER ${name}`)
+      return /num-slaves\r\n\$1\r\n1/.test(seen) && /num-other-sentinels\r\n\$1\r\n2/.test(seen)
+    })
+    return {
+      name,
+      master,
+      replica,
+      sentinelRootNodes: sentinels.map(({ port }) => ({ host: '127.0.0.1', port })),
+      masterPort: async () => {
+        const answer = await redisCommand(first, `SENTINEL GET-MASTER-ADDR-BY-NAME ${name}`)
+        return Number(answer.split('\r\n')[4])
+      },
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
   }
 }
 
