@@ -174,6 +174,57 @@ describe.each([
   })
 })
 
+test('a process that has not read the log yet does not serve what may have been purged', async () => {
+  const { one, other, capabilities } = fleet()
+  await serve(one, { url: '/a' })
+  await one.responses.purge({ url: '/b' })
+  await serve(one, { url: '/c' })
+  const reading = vi.spyOn(capabilities as { slice: NonNullable<StoreCapabilities['slice']> }, 'slice')
+  reading.mockRejectedValue(new Error('late'))
+  for (const url of ['/a', '/c']) expect(await serve(other, { url })).toBe('miss')
+})
+
+test('an answer is as old as its handler’s run, however long its turn was waited for', async () => {
+  const { clock, one, other } = fleet({ mount: { collapse: { timeout: 60_000 } } })
+  const leading = await lookup(one.mount)
+  const waiting = Promise.resolve(lookup(other.mount))
+  await vi.waitFor(() => expect(other.responses.inFlight.size).toBe(1))
+  clock.pass(20)
+  exchangeOf(leading).abandon()
+  answer(exchangeOf(await waiting), { headers: { 'cache-control': 'max-age=10' } })
+  await settle()
+  expect((await lookup(other.mount)).kind).toBe('hit')
+})
+
+test('after a purge nobody waits for a leader that began before it', async () => {
+  const { one } = fleet()
+  await lookup(one.mount)
+  await one.responses.purge({ all: true })
+  const start = performance.now()
+  expect((await lookup(one.mount)).kind).toBe('miss')
+  expect(performance.now() - start).toBeLessThan(2_000)
+})
+
+test('a request that takes nothing stored waits for nobody', async () => {
+  const { one, other } = fleet()
+  await lookup(one.mount)
+  expect((await lookup(other.mount, { headers: { 'cache-control': 'no-cache' } })).kind).toBe('miss')
+})
+
+describe('a purge on a far store without compare-and-swap', () => {
+  test.each([
+    ['a URL', { url: 'http://example.test/' }],
+    ['a URL softly', { url: 'http://example.test/', soft: true }],
+    ['all', { all: true }],
+  ] as const)('of %s rejects where the store did not do it', async (_, what) => {
+    const failing = async () => Promise.reject(new Error('down'))
+    const responses = new ResponseCache({ store: { ...farStore(), delete: failing, clear: failing, set: failing } })
+    const mount = new Mount(responses, mountSettings({}, 'in'))
+    expect(mount.settings.key).toBeUndefined()
+    await expect(responses.purge(what)).rejects.toThrow('The purge did not reach the store far')
+  })
+})
+
 test('a far store without compare-and-swap refuses to purge a group with a sentence', async () => {
   const responses = new ResponseCache({ store: farStore() })
   await expect(responses.purge({ group: 'g' })).rejects.toThrow('has no compare-and-swap')

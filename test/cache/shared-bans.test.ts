@@ -5,7 +5,7 @@ import { SharedBans } from '../../src/core/cache/shared-bans.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { localCapabilities } from '../../src/core/store/local-capabilities.ts'
 
-const options = { clock: systemClock, interval: 0, timeout: 20 }
+const options = { clock: systemClock, interval: 0, timeout: 20, isDown: () => false }
 const group = { kind: 'group', authority: undefined, group: 'g' } as const
 const isRemoved = (bans: BanLog): boolean =>
   bans.check({ bansPassed: 0, groups: ['g'], target: '/', authority: 'example.test' }) === 'removed'

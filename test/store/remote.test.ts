@@ -43,6 +43,21 @@ test('a body whose chunks are another writer’s, damaged or gone is a miss', as
   expect(await store.get('large')).toBeUndefined()
 })
 
+test.each([
+  { length: 64 * megabyte, chunkSize: 1 },
+  { length: 2 ** 53 - 1, chunkSize: 1 },
+  { length: 10, chunkSize: 0 },
+  { length: -1, chunkSize: 1 },
+])('a body that is said to be in chunks of %o is a miss, and can be deleted', async (said) => {
+  const backend = onMap()
+  const store = remoteStore('map', backend, {})
+  await store.set('bomb', { meta: { kind: 'chunked', id: 'x', ...said, meta: {} }, body: Buffer.alloc(0) }, minute)
+  const found = await store.get('bomb')
+  expect(found === undefined || found.body.length === 0).toBe(true)
+  await store.delete('bomb')
+  expect(backend.kept.size).toBe(0)
+})
+
 test('deleting a body in chunks leaves nothing behind', async () => {
   const backend = onMap()
   const store = remoteStore('map', backend, {})

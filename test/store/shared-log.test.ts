@@ -103,6 +103,52 @@ describe('a shared log', () => {
     expect(news.records.map(({ value }) => value.toString())).toEqual(['after'])
   })
 
+  test('that is back at an older state, and was written to by one who knows nothing of it, is not trusted', async () => {
+    const values = new Values()
+    const reader = open(values)
+    await fill(open(values), 3)
+    const older = new Map(values.kept)
+    await fill(open(values), 2, 3)
+    const before = await reader.read()
+    values.kept.clear()
+    for (const [key, value] of older) values.kept.set(key, value)
+    await open(values).append(Buffer.from('unseen'))
+    expect((await reader.read()).floor).toBeGreaterThanOrEqual(before.latest)
+    await fill(open(values), 1)
+    expect(await text(reader)).toEqual(['0'])
+  })
+
+  test('lets go of the lists that it no longer keeps', async () => {
+    const values = new Values()
+    const dropped: string[] = []
+    const { append } = values.capabilities
+    const capabilities: ListCapabilities = {
+      ...values.capabilities,
+      read: values.capabilities.read.bind(values.capabilities),
+      setIfAbsent: values.capabilities.setIfAbsent.bind(values.capabilities),
+      compareAndSwap: values.capabilities.compareAndSwap.bind(values.capabilities),
+      slice: values.capabilities.slice.bind(values.capabilities),
+      increment: async () => 0,
+      scope: 'process',
+      append: (key, value, lifetime) => {
+        if (lifetime === 1) dropped.push(key)
+        return append.call(values.capabilities, key, value, lifetime)
+      },
+    }
+    await fill(new SharedLog(capabilities, 'test', clock), 10_500)
+    expect(dropped.length).toBe(Math.ceil(10_500 / 128) - 80)
+  }, 30_000)
+
+  test.each(['{"first":0,"segment":1000000000000}', '{"first":-1,"segment":3}', '{"first":5,"segment":4}'])(
+    'does not follow the head %s',
+    async (head) => {
+      const values = new Values()
+      values.kept.set('log test', Buffer.from(head))
+      await fill(open(values), 1)
+      expect(await text(open(values))).toEqual(['0'])
+    },
+  )
+
   test('a head that cannot be read is made anew', async () => {
     const values = new Values()
     await fill(open(values), 1)

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { guardStore } from '../../src/core/store/guard.ts'
+import { type GuardedStore, guardStore } from '../../src/core/store/guard.ts'
 import { memoryStore } from '../../src/core/store/memory.ts'
 import type { Store } from '../../src/core/store/store.ts'
 import { tieredStore } from '../../src/core/store/tiered.ts'
@@ -64,6 +64,30 @@ test('what is deleted while the far tier is asked does not come back', async () 
   asked.resolve()
   await Promise.all([reading, deleting])
   expect(near.get('a')).toBeUndefined()
+})
+
+test.each([
+  ['delete', (store: GuardedStore) => store.delete('a')],
+  ['clear', (store: GuardedStore) => store.clear()],
+])('what is read while the far tier is still at a %s does not come back', async (_, remove) => {
+  const far = farStore()
+  const { near, store } = tiers(far)
+  const guarded = guardStore(store)
+  await far.set('a', itemOf(1), minute)
+  const done = Promise.withResolvers<void>()
+  for (const method of ['delete', 'clear'] as const) {
+    const own = far[method]
+    vi.spyOn(far, method).mockImplementation(async (...key: unknown[]) => {
+      await done.promise
+      await (own as (...key: unknown[]) => unknown)(...key)
+    })
+  }
+  const removing = remove(guarded)
+  await guarded.get('a')
+  done.resolve()
+  await removing
+  expect(near.get('a')).toBeUndefined()
+  expect(await guarded.get('a')).toBeUndefined()
 })
 
 test('latest asks the far tier whatever the near one has', async () => {

@@ -21,6 +21,8 @@ const MAX_BANS = 10_000
  */
 export class BanLog {
   latest = 0
+  /** A log shared with other processes has not been read yet: what others have stored may have been purged. */
+  isUnread = false
   #targets = new Map<string, Purged>()
   #groups = new Map<string, Purged>()
   #prefixes = new Map<string, Purged & { authority: string | undefined; prefix: string }>()
@@ -67,6 +69,7 @@ export class BanLog {
 
   /** What a shared log stands at. Purges up to `floor` are not all known: what has passed fewer counts as purged. */
   raise(floor: number, latest: number): void {
+    this.isUnread = false
     this.latest = Math.max(this.latest, latest)
     this.#all.hard = Math.max(this.#all.hard, floor)
   }
@@ -74,6 +77,7 @@ export class BanLog {
   /** What has befallen an entry since its own number: removed, made stale at a time (ms), or nothing. */
   check(entry: Passed): 'removed' | { readonly staleAt: number } | undefined {
     const since = entry.bansPassed
+    if (this.isUnread && since > 0) return 'removed'
     if (since >= this.latest) return undefined
     let staleAt = Number.POSITIVE_INFINITY
     for (const purged of this.#concerning(entry)) {

@@ -288,8 +288,8 @@ function omittedFields({ directives: { control } }: Storable, profile: Profile):
 
 /** Whether an item's metadata is an entry's as far as purges look at it; `reviveEntry` looks closer. */
 export function isEntryData(meta: object): meta is Pick<EntryData, 'bansPassed' | 'groups' | 'target' | 'authority'> {
-  const { kind, target, groups } = meta as Partial<EntryData>
-  return kind === 'response' && typeof target === 'string' && Array.isArray(groups)
+  const { kind, target, groups, bansPassed } = meta as Partial<EntryData>
+  return kind === 'response' && typeof target === 'string' && typeof bansPassed === 'number' && isStrings(groups)
 }
 
 /** Revives what a far store gave back; undefined unless it is whole. */

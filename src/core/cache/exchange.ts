@@ -61,8 +61,6 @@ export class Exchange {
   reads: ReadLog | undefined
   /** Whether the answer, or a 304 to it, was stored. */
   stored = false
-  /** The right to lead among all processes that share the store; given up when this exchange ends. */
-  lease: Lease | undefined
   readonly #behind: boolean
   readonly #mount: Mount
   readonly #native: unknown
@@ -70,10 +68,11 @@ export class Exchange {
   readonly #control: CacheControl | undefined
   readonly #held: Held | undefined
   readonly #flight: Flight | undefined
-  readonly #epoch: number
-  readonly #bansAtStart: number
-  readonly #requestTime: number
+  #epoch = 0
+  #bansAtStart = 0
+  #requestTime = 0
   #leads: boolean
+  #lease: Lease | undefined
   /** Settles when the store has what was stored. */
   #written: unknown
   /** Whether those in other processes who wait are to run the handler themselves. */
@@ -95,10 +94,15 @@ export class Exchange {
     this.#held = parts.held
     this.#flight = parts.flight
     this.#leads = parts.leads
-    this.#epoch = parts.flight?.epoch ?? 0
-    this.#bansAtStart = parts.mount.responses.bans.latest
-    this.#requestTime = parts.mount.responses.clock.now()
     this.#rule = parts.mount.settings.rule
+    this.begin()
+  }
+
+  /** The handler is run from now on: the answer's age counts from here, and what was purged before does not hit it. */
+  begin(): void {
+    this.#epoch = this.#flight?.epoch ?? 0
+    this.#bansAtStart = this.#mount.responses.bans.latest
+    this.#requestTime = this.#mount.responses.clock.now()
   }
 
   /**
@@ -114,6 +118,14 @@ export class Exchange {
       ...(etag === undefined ? {} : { 'if-none-match': etag }),
       ...(lastModified === undefined ? {} : { 'if-modified-since': lastModified }),
     }
+  }
+
+  /** Takes the right to lead among all processes that share the store; it is given up when this exchange ends. */
+  set lease(lease: Lease | undefined) {
+    this.#lease = lease
+    if (lease === undefined || this.#flight === undefined) return
+    // After a purge its answer is of no use to those who ask from then on.
+    this.#flight.onClosed = () => void this.#giveUp()
   }
 
   get primary(): string | undefined {
@@ -511,13 +523,15 @@ export class Exchange {
     this.#state = 'done'
     this.#leads = false
     this.#dropRecording()
-    if (this.lease !== undefined) void this.#giveUp(this.lease)
+    void this.#giveUp()
     if (this.#flight !== undefined) this.#mount.responses.inFlight.leave(this.#flight)
   }
 
   /** Others look for what was stored as soon as the lease is gone, so the store must have it by then. */
-  async #giveUp(lease: Lease): Promise<void> {
-    this.lease = undefined
+  async #giveUp(): Promise<void> {
+    const lease = this.#lease
+    if (lease === undefined) return
+    this.#lease = undefined
     await this.#written
     const { responses } = this.#mount
     const isUnshared = this.#primary !== undefined && responses.isUnshared(this.#primary)

@@ -74,7 +74,7 @@ export class Fleet {
       if (left <= 0) return { type: 'alone', unshared: false }
       // From here on it is another's answer that is waited for.
       budget = undefined
-      await pause(Math.min(next, left), undefined, { signal })
+      await pause(Math.min(next, left), undefined, { signal }).catch(() => signal?.throwIfAborted())
       const held = await wanted.find(budget)
       if (held !== undefined) return { type: 'found', held }
     }

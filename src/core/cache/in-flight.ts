@@ -36,6 +36,8 @@ export class Flight {
   /** Exchanges under way, the leader's included. */
   members = 0
   led = false
+  /** Told when nobody may join any more. */
+  onClosed: (() => void) | undefined
   readonly followers: Set<Follower> = new Set()
 
   constructor(key: string, primary: string) {
@@ -143,5 +145,6 @@ export class InFlight {
   #close(flight: Flight): void {
     this.#open.delete(flight.key)
     this.#closed.add(flight)
+    flight.onClosed?.()
   }
 }

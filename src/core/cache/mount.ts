@@ -230,8 +230,8 @@ export class Mount {
     if (flight?.led && this.#mayFollow(asked, finding)) return this.#follow(asked, reason, finding, flight)
     const mayLead = this.#mayLead(asked, finding)
     const { fleet } = this.responses
-    // A request that does not take what is stored has no use for what others have just stored.
-    if (!mayLead || fleet === undefined || this.settings.collapseTimeout === undefined || reason === 'request') {
+    const isWaiting = this.settings.collapseTimeout !== undefined && takesStored(asked, reason)
+    if (!mayLead || fleet === undefined || !isWaiting) {
       return this.#send(asked, reason, finding, mayLead)
     }
     return this.#sendInTurn(asked, reason, finding, fleet)
@@ -245,7 +245,7 @@ export class Mount {
     try {
       const turn = await fleet.turn({
         key: flightKey(asked, finding),
-        until: this.responses.clock.monotonic() + (this.settings.collapseTimeout ?? 0),
+        until: asked.waitsUntil ?? this.responses.clock.monotonic() + (this.settings.collapseTimeout ?? 0),
         signal: asked.signal,
         budget: asked.budget,
         find: (budget) => this.#findFresh({ ...asked, budget }),
@@ -255,8 +255,10 @@ export class Mount {
           return this.#adopt(asked, reason, exchange, turn.held)
         case 'lead':
           exchange.lease = turn.lease
+          exchange.begin()
           break
         case 'alone':
+          exchange.begin()
           if (turn.unshared) this.responses.rememberUnshared(asked.primary)
           exchange.goAlone()
       }
@@ -487,6 +489,11 @@ const events = {
   collapsed: eventChannel('breakwater:cache:collapsed'),
   refresh: eventChannel('breakwater:cache:refresh'),
   guard: eventChannel('breakwater:cache:guard'),
+}
+
+/** A request that does not take what is stored has no use for what another process has just stored. */
+function takesStored({ control }: Asked, reason: ForwardReason): boolean {
+  return reason !== 'request' && !control?.noCache && control?.maxAge === undefined
 }
 
 function hasCredentials({ cookie, authorization }: Fields): boolean {

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import { type Events, eventChannel } from '../events.ts'
 import { clockOption, duration, knownOptions, quote } from '../options.ts'
 import { asStore } from '../store/as-store.ts'
+import { StoreError, withoutCredentials } from '../store/errors.ts'
 import { type GuardedStore, guardStore, StoreBudget, type StoreEvent } from '../store/guard.ts'
 import { healthOf } from '../store/health.ts'
 import type { KeyvLike } from '../store/keyv.ts'
@@ -104,21 +105,19 @@ export class ResponseCache {
     })
     this.shelf = new Shelf(this.store, this.bans)
     if (store.near || store.capabilities === undefined) return
-    const timeout = this.#storeTimeout
-    this.sharedBans = sharedBansOf(store, store.capabilities, { clock: this.clock, timeout })
-    this.sharedBans.listen(() => this.inFlight.closeAll())
-    this.fleet = new Fleet(store.capabilities, {
+    const shared = {
       clock: this.clock,
-      timeout,
+      timeout: this.#storeTimeout,
       isDown: () => healthOf(farTierOf(store)).state === 'down',
-      tell: (error) =>
-        this.#tellStore({
-          type: error === undefined ? 'timeout' : 'error',
-          store: store.name,
-          operation: 'lease',
-          error,
-        }),
+    }
+    const failed = (operation: 'lease' | 'purge', error: unknown): void =>
+      this.#tellStore({ type: error === undefined ? 'timeout' : 'error', store: store.name, operation, error })
+    this.sharedBans = sharedBansOf(store, store.capabilities, shared)
+    this.sharedBans.listen({
+      purged: () => this.inFlight.closeAll(),
+      failed: (error) => failed('purge', error),
     })
+    this.fleet = new Fleet(store.capabilities, { ...shared, tell: (error) => failed('lease', error) })
   }
 
   /** Counts since the cache was made. */
@@ -147,7 +146,7 @@ export class ResponseCache {
       this.inFlight.closeAll()
       await this.sharedBans.add(ban, soft)
       if (respelt !== undefined) await this.sharedBans.add(respelt, soft)
-    } else if (ban.kind === 'all' && !soft) await this.store.clear()
+    } else if (ban.kind === 'all' && !soft) this.#assertPurged(await this.store.clear())
     else if (ban.kind === 'target' && ban.authority !== undefined) {
       await this.#purgeFar(ban.authority, ban.target, soft)
       if (respelt?.kind === 'target') await this.#purgeFar(respelt.authority as string, respelt.target, soft)
@@ -282,20 +281,35 @@ export class ResponseCache {
       }
     }
     for (const key of keys) this.inFlight.invalidate(key)
-    await Promise.all(
-      [...keys].map((key) => (soft ? this.shelf.expire(key, this.clock.now()) : this.shelf.removeNow(key))),
+    const now = this.clock.now()
+    const done = await Promise.all(
+      [...keys].map((key) => (soft ? this.shelf.expire(key, now) : this.shelf.removeNow(key))),
     )
+    this.#assertPurged(!done.includes(false))
+  }
+
+  #assertPurged(isDone: boolean): void {
+    if (isDone) return
+    throw new StoreError(`The purge did not reach the store ${this.store.name}; try again when it answers`)
   }
 
   #tellStore({ type, operation, store, error }: StoreEvent): void {
     this.counts.storeErrors++
-    this.#publishStore({ store, type, operation, error })
+    this.#publishStore({ store, type, operation, error: clean(error) })
   }
 
   #publishStore(event: Events['breakwater:store']): void {
     const channel = eventChannel('breakwater:store')
     if (channel.hasSubscribers) channel.publish(event)
   }
+}
+
+/** Errors of clients that others wrote may hold their URL with its password. */
+function clean(error: unknown): unknown {
+  const text = error instanceof Error ? `${error.message}${error.stack}` : String(error)
+  return withoutCredentials(text) === text
+    ? error
+    : new StoreError(withoutCredentials((error as Error).message ?? text))
 }
 
 function farTierOf(store: Store): Store {

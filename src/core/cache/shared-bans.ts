@@ -16,7 +16,17 @@ interface BanRecord {
   readonly at: number
 }
 
+/** Told by a mirror. */
+export interface BanListener {
+  /** A purge was read. */
+  purged(): void
+  /** The log could not be read; undefined where that took too long. */
+  failed(error: unknown): void
+}
+
 const channel = 'bans'
+/** Purges on their way to the store at most. */
+const mostAdding = 256
 /** How long a purge may take to reach the store, ms. */
 const writeTimeout = 2_000
 /** How long a store that failed is left alone, ms. */
@@ -33,7 +43,8 @@ export class SharedBans {
   readonly #clock: Clock
   readonly #interval: number
   readonly #timeout: number
-  readonly #listeners = new Set<() => void>()
+  readonly #isDown: () => boolean
+  readonly #listeners = new Set<BanListener>()
   #last: Promise<unknown> = Promise.resolve()
   #reading: Promise<void> | undefined
   /** The latest call of the log, which may outlast the time it is given. Never rejects. */
@@ -42,11 +53,13 @@ export class SharedBans {
   #failedAt = Number.NEGATIVE_INFINITY
   #subscription: 'none' | 'asked' | 'standing' = 'none'
 
-  /** `interval` ms between readings at most; `timeout` ms for one reading. */
+  #adding = 0
+
+  /** `interval` ms between readings at most; `timeout` ms for one reading; `isDown`: whether the store is skipped. */
   constructor(
     bans: BanLog,
     capabilities: StoreCapabilities,
-    { clock, interval, timeout }: { clock: Clock; interval: number; timeout: number },
+    { clock, interval, timeout, isDown }: { clock: Clock; interval: number; timeout: number; isDown: () => boolean },
   ) {
     this.#bans = bans
     this.#capabilities = capabilities
@@ -54,10 +67,11 @@ export class SharedBans {
     this.#clock = clock
     this.#interval = interval
     this.#timeout = timeout
+    this.#isDown = isDown
+    bans.isUnread = true
   }
 
-  /** `listener` is told whenever a purge was read. */
-  listen(listener: () => void): void {
+  listen(listener: BanListener): void {
     this.#listeners.add(listener)
   }
 
@@ -70,21 +84,33 @@ export class SharedBans {
     const age = now - this.#readAt
     if (age <= this.#interval / 2 || now - this.#failedAt < retryAfter) return undefined
     const reading = this.#reading ?? this.#read()
-    if (age <= this.#interval) return undefined
+    if (age <= this.#interval || this.#isDown()) return undefined
     budget?.begin()
     return waitAtMost(reading, budget?.remaining() ?? this.#timeout, signal).finally(() => budget?.end())
   }
 
   /** Adds a purge for all processes; resolves when the store has it and this process has read it. @throws StoreError. */
   async add(ban: Ban, soft: boolean): Promise<void> {
+    if (this.#isDown() || this.#adding >= mostAdding) {
+      const why = this.#isDown() ? 'the store is down' : `${mostAdding} purges are on their way already`
+      throw new StoreError(`The purge could not be written, because ${why}; try again later`)
+    }
     const record: BanRecord = { ban, soft, at: this.#clock.now() }
+    this.#adding++
     const outcome = await this.#inTurn(() => this.#log.append(Buffer.from(JSON.stringify(record))), writeTimeout, false)
+    this.#adding--
     if (outcome.type === 'error') throw storeError('The purge could not be written; try again', outcome.error)
     if (outcome.type === 'late') {
       throw new StoreError(`The purge did not reach the store within ${writeTimeout} ms; it may still, or try again`)
     }
-    const hint = this.#capabilities.publish?.(channel, '')
-    await Promise.all([this.#readOwn(), hint?.catch(() => {})])
+    await Promise.all([this.#readOwn(), this.#hint()])
+  }
+
+  /** Tells the other processes, if the store can and does so in time. Never rejects. */
+  async #hint(): Promise<void> {
+    const { publish } = this.#capabilities
+    if (publish !== undefined)
+      await withDeadline(() => publish.call(this.#capabilities, channel, ''), this.#timeout, true)
   }
 
   /** Reads what this process has just written, and has patience if that is late. */
@@ -111,7 +137,10 @@ export class SharedBans {
       return reading
     }
     const outcome = await this.#inTurn(read, this.#timeout, true)
-    if (outcome.type !== 'value') this.#failedAt = this.#clock.monotonic()
+    if (outcome.type === 'value') return
+    this.#failedAt = this.#clock.monotonic()
+    const error = outcome.type === 'error' ? outcome.error : undefined
+    for (const listener of this.#listeners) listener.failed(error)
   }
 
   /** Takes in what a reading brought, be it late: the next one goes on from there. */
@@ -123,22 +152,21 @@ export class SharedBans {
       this.#bans.note(ban, soft, at, sequence)
     }
     this.#bans.raise(floor, latest)
-    if (records.length > 0) for (const listener of this.#listeners) listener()
-    this.#subscribe()
+    if (records.length > 0) for (const listener of this.#listeners) listener.purged()
+    void this.#subscribe()
   }
 
-  #subscribe(): void {
+  async #subscribe(): Promise<void> {
     if (this.#subscription !== 'none' || this.#capabilities.subscribe === undefined) return
     this.#subscription = 'asked'
     const read = (): void => void this.#read()
-    this.#capabilities.subscribe(channel, { message: read, connected: read, lost() {} }).then(
-      () => {
-        this.#subscription = 'standing'
-      },
-      () => {
-        this.#subscription = 'none'
-      },
-    )
+    try {
+      await this.#capabilities.subscribe(channel, { message: read, connected: read, lost() {} })
+      this.#subscription = 'standing'
+    } catch {
+      // Tried again with the next reading.
+      this.#subscription = 'none'
+    }
   }
 
   /** The log's calls, one after the other; one that hangs does not hold up the next. */
@@ -157,12 +185,12 @@ const usualInterval = 5_000
 export function sharedBansOf(
   store: Store,
   capabilities: StoreCapabilities,
-  { clock, timeout }: { clock: Clock; timeout: number },
+  settings: { clock: Clock; timeout: number; isDown: () => boolean },
 ): SharedBans {
   let mirror = known.get(store)
   if (mirror === undefined) {
     const interval = isTiered(store) ? store.nearTtl : usualInterval
-    mirror = new SharedBans(bansOf(store), capabilities, { clock, timeout, interval })
+    mirror = new SharedBans(bansOf(store), capabilities, { ...settings, interval })
     known.set(store, mirror)
   }
   return mirror

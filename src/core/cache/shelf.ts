@@ -112,7 +112,8 @@ export class Shelf {
       return false
     }
     if (verdict !== undefined) entry.expiredAt = Math.min(entry.expiredAt ?? Infinity, verdict.staleAt)
-    entry.bansPassed = this.#bans.latest
+    // One of a process that has read on further stays ahead.
+    entry.bansPassed = Math.max(entry.bansPassed, this.#bans.latest)
     return true
   }
 
@@ -142,27 +143,36 @@ export class Shelf {
     void this.#store.delete(primary)
   }
 
-  /** Removes a resource with all its variants, and tells when the store has done it. */
-  async removeNow(primary: string): Promise<void> {
-    await this.#update(primary, (item) => this.#deleteAll([primary, ...variantsIn(item)]))
+  /** Removes a resource with all its variants, and tells whether the store has done it. */
+  async removeNow(primary: string): Promise<boolean> {
+    let isDone = false
+    await this.#update(primary, async (item) => {
+      isDone = await this.#deleteAll([primary, ...variantsIn(item)])
+    })
+    return isDone
   }
 
-  /** Makes a resource and all its variants stale from `now` on. */
-  async expire(primary: string, now: number): Promise<void> {
-    await this.#update(primary, (item) =>
-      Promise.all([primary, ...variantsIn(item)].map((key) => this.#expireOne(key, now))),
-    )
+  /** Makes a resource and all its variants stale from `now` on, and tells whether the store has done it. */
+  async expire(primary: string, now: number): Promise<boolean> {
+    let isDone = false
+    await this.#update(primary, async (item) => {
+      const done = await Promise.all([primary, ...variantsIn(item)].map((key) => this.#expireOne(key, now)))
+      isDone = !done.includes(false)
+    })
+    return isDone
   }
 
-  async #expireOne(key: string, now: number): Promise<void> {
+  /** What cannot be read is removed: it may be there all the same. */
+  async #expireOne(key: string, now: number): Promise<boolean> {
     const item = await this.#store.latest(key)
     const entry = item && reviveEntry(item.meta)
-    if (item === undefined || entry === undefined) return
-    await this.#store.set(key, { meta: entry.with({ expiredAt: now }), body: item.body }, EXPIRED_LIFETIME)
+    if (item !== undefined && indexIn(item) !== undefined) return true
+    if (item === undefined || entry === undefined) return this.#store.delete(key)
+    return this.#store.set(key, { meta: entry.with({ expiredAt: now }), body: item.body }, EXPIRED_LIFETIME)
   }
 
-  #deleteAll(keys: readonly string[]): Promise<unknown> {
-    return Promise.all(keys.map((key) => this.#store.delete(key)))
+  async #deleteAll(keys: readonly string[]): Promise<boolean> {
+    return !(await Promise.all(keys.map((key) => this.#store.delete(key)))).includes(false)
   }
 
   /**

@@ -35,11 +35,13 @@ function noteHealth(store: { readonly name: string }, state: HealthState, now: n
 /** A store is not called up again until it has not failed for so long, ms. */
 const recovery = 5_000
 
+/** When a store last failed, on the monotonic clock. */
+const failures = new WeakMap<object, number>()
+
 /** What a guard sees of one store's calls, as its health. */
 export class HealthLog {
   readonly #store: { readonly name: string }
   readonly #clock: Clock
-  #failedAt = 0
 
   constructor(store: { readonly name: string }, clock: Clock) {
     this.#store = store
@@ -47,12 +49,13 @@ export class HealthLog {
   }
 
   succeeded(): void {
-    if (healthOf(this.#store).state !== 'degraded') return
-    if (this.#clock.monotonic() - this.#failedAt >= recovery) this.#note('up')
+    if (healthOf(this.#store).state === 'up') return
+    // Another guard before the same store may skip it for longer than it is down.
+    if (this.#clock.monotonic() - (failures.get(this.#store) ?? Number.NEGATIVE_INFINITY) >= recovery) this.#note('up')
   }
 
   failed(error: unknown): void {
-    this.#failedAt = this.#clock.monotonic()
+    failures.set(this.#store, this.#clock.monotonic())
     if (healthOf(this.#store).state === 'up') this.#note('degraded', error)
   }
 

@@ -47,13 +47,7 @@ export interface RemoteStoreOptions {
   readonly clock?: Clock | undefined
 }
 
-const remoteOptionNames: readonly string[] = [
-  'namespace',
-  'maxEntrySize',
-  'maxRecordingBytes',
-  'maxLifetime',
-  'clock',
-]
+const remoteOptionNames: readonly string[] = ['namespace', 'maxEntrySize', 'maxRecordingBytes', 'maxLifetime', 'clock']
 
 /** A store outside this process. It is an adapter for Keyv as well: `new Keyv({ store })`. */
 export interface RemoteStore extends Store {
@@ -75,6 +69,8 @@ const KiB = 1024
 const MiB = KiB * KiB
 /** The chunk size of backends that say none. */
 const usualChunkSize = 512 * KiB
+/** Chunks of one item at most: 8 GiB. Whoever can write to the store could name any number. */
+const mostChunks = 16_384
 /** Chunks of one item that are on their way at the same time. */
 const chunksAtOnce = 4
 /** Some servers take no longer time to live. */
@@ -362,8 +358,9 @@ function digest(key: string): string {
 }
 
 function isChunked(meta: object): meta is ChunkedMeta {
-  const { kind, length, chunkSize } = meta as Partial<ChunkedMeta>
-  return kind === 'chunked' && isPositive(length) && isPositive(chunkSize)
+  const { kind, id, length, chunkSize } = meta as Partial<ChunkedMeta>
+  if (kind !== 'chunked' || typeof id !== 'string' || !isPositive(length) || !isPositive(chunkSize)) return false
+  return (length as number) / (chunkSize as number) <= mostChunks
 }
 
 function isPositive(value: unknown): boolean {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { ListCapabilities } from './capabilities.ts'
 import { StoreError } from './errors.ts'
@@ -34,6 +35,8 @@ const segmentSize = 128
 const segmentsKept = 80
 /** A log is written to rarely, and must outlive whatever it speaks of, ms. */
 const lifetime = 365 * 24 * 60 * 60 * 1000
+/** Before each record, so that no two are the same. */
+const markBytes = 8
 /** How often a change of the head is tried anew because another process came between. */
 const attempts = 20
 /** Numbers of first segments are tenths of seconds since 1970, so that a log made anew begins above the one it follows. */
@@ -50,6 +53,8 @@ export class SharedLog {
   readonly #clock: Clock
   /** The next record to read. */
   #at: Position | undefined
+  /** The record before it, as it stands in the store: if it is gone, the store has lost what it kept. */
+  #last: Buffer | undefined
   #floor = 0
 
   constructor(capabilities: ListCapabilities, name: string, clock: Clock) {
@@ -60,40 +65,73 @@ export class SharedLog {
 
   /** @throws what the store rejects with, and StoreError where the log changes hands without end. */
   async append(value: Buffer): Promise<void> {
+    // Two records are never the same, so that a list that began anew is not taken for the one before.
+    const record = Buffer.concat([randomBytes(markBytes), value])
     for (let attempt = 0; attempt < attempts; attempt++) {
       const { head, bytes } = await this.#head()
-      const length = await this.#capabilities.append(this.#segmentKey(head.segment), value, lifetime)
+      const length = await this.#capabilities.append(this.#segmentKey(head.segment), record, lifetime)
       if (length <= segmentSize && !this.#hasRead(head.segment, length)) return
       // Full; or the store has lost the list, and the record stands where others have read already.
-      await this.#swap(bytes, {
-        first: Math.max(head.first, head.segment + 2 - segmentsKept),
-        segment: head.segment + 1,
-      })
+      await this.#moveOn(head, bytes)
     }
     throw this.#unsettled()
   }
 
   /** What is new. @throws as `append`. */
   async read(): Promise<LogNews> {
-    const { head } = await this.#head()
-    if (this.#at === undefined || this.#at.segment < head.first) this.#floor = head.first * segmentSize
+    const { head, bytes } = await this.#head()
     let at = this.#startIn(head)
     const records: LogRecord[] = []
     for (;;) {
       const { segment, index } = at
-      const values = (await this.#capabilities.slice(this.#segmentKey(segment), index)).slice(0, segmentSize - index)
-      values.forEach((value, i) => records.push({ sequence: segment * segmentSize + index + i + 1, value }))
+      const values = await this.#valuesFrom(at)
+      if (values === undefined) {
+        // What this process has read there is no longer what others read: nobody goes on in this list.
+        this.#floor = (segment + 1) * segmentSize
+        if (segment === head.segment) await this.#moveOn(head, bytes)
+        at = { segment: segment + 1, index: 0 }
+        this.#last = undefined
+        if (segment >= head.segment) break
+        continue
+      }
+      values.forEach((value, i) => {
+        records.push({ sequence: segment * segmentSize + index + i + 1, value: value.subarray(markBytes) })
+      })
+      this.#last = values.at(-1) ?? this.#last
       at = { segment, index: index + values.length }
       if (segment >= head.segment) break
       if (at.index < segmentSize) this.#floor = (segment + 1) * segmentSize
       at = { segment: segment + 1, index: 0 }
+      this.#last = undefined
     }
     this.#at = at
     return { records, latest: at.segment * segmentSize + at.index, floor: this.#floor }
   }
 
+  /** The records from a place on; undefined where the one before it is not what it was. */
+  async #valuesFrom({ segment, index }: Position): Promise<readonly Buffer[] | undefined> {
+    const from = Math.max(0, index - 1)
+    const values = (await this.#capabilities.slice(this.#segmentKey(segment), from)).slice(0, segmentSize - from)
+    if (index === 0) return values
+    const [before, ...rest] = values
+    return this.#last !== undefined && before?.equals(this.#last) ? rest : undefined
+  }
+
+  /** Goes on in a new list, and lets go of the oldest. */
+  async #moveOn({ first, segment }: Head, bytes: Buffer): Promise<void> {
+    const kept = Math.max(first, segment + 2 - segmentsKept)
+    await this.#swap(bytes, { first: kept, segment: segment + 1 })
+    for (let old = first; old < kept; old++) {
+      // A list lives for as long as the latest call has said.
+      await this.#capabilities.append(this.#segmentKey(old), NOTHING, 1).catch(() => {})
+    }
+  }
+
   #startIn({ first }: Head): Position {
-    return this.#at === undefined || this.#at.segment < first ? { segment: first, index: 0 } : this.#at
+    if (this.#at !== undefined && this.#at.segment >= first) return this.#at
+    this.#floor = first * segmentSize
+    this.#last = undefined
+    return { segment: first, index: 0 }
   }
 
   #hasRead(segment: number, length: number): boolean {
@@ -139,10 +177,15 @@ function encodeHead(head: Head): Buffer {
 function parseHead(bytes: Buffer): Head | undefined {
   try {
     const { first, segment } = JSON.parse(bytes.toString()) as Partial<Head>
-    const isHead =
-      Number.isSafeInteger(first) && Number.isSafeInteger(segment) && (first as number) <= (segment as number)
-    return isHead ? { first: first as number, segment: segment as number } : undefined
+    const isHead = isSegment(first) && isSegment(segment) && first <= segment && segment - first < segmentsKept
+    return isHead ? { first, segment } : undefined
   } catch {
     return undefined
   }
 }
+
+function isSegment(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+const NOTHING = Buffer.alloc(0)

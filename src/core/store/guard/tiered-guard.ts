@@ -21,6 +21,9 @@ export class TieredGuard implements GuardedStore {
   readonly #nearTtl: number
   readonly #isCurrent: (item: StoreItem) => boolean
   readonly #reads = new Map<string, Reads>()
+  /** Writes of each key, and removals of everything, that the far tier has not confirmed. */
+  readonly #writing = new Map<string, number>()
+  #clearing = 0
 
   /** `isCurrent`: whether what the near tier holds may still be used, or the far one must be asked. */
   constructor(near: NearGuard, far: FarGuard, nearTtl: number, isCurrent: (item: StoreItem) => boolean) {
@@ -40,7 +43,9 @@ export class TieredGuard implements GuardedStore {
   }
 
   async latest(key: string, budget?: StoreBudget, signal?: AbortSignal): Promise<StoreItem | undefined> {
-    const reads = this.#reads.get(key) ?? { count: 0, areOld: false }
+    // What is read while a write is under way may be what was there before it.
+    const areOld = this.#clearing > 0 || this.#writing.has(key)
+    const reads = this.#reads.get(key) ?? { count: 0, areOld }
     this.#reads.set(key, reads)
     reads.count++
     const found = await this.#far.get(key, budget, signal)
@@ -52,19 +57,24 @@ export class TieredGuard implements GuardedStore {
   set(key: string, item: StoreItem, lifetime: number): Promise<boolean> {
     this.#outdate(key)
     this.#keepNear(key, item, lifetime)
-    return this.#far.set(key, item, lifetime)
+    return this.#write(key, () => this.#far.set(key, item, lifetime))
   }
 
   delete(key: string): Promise<boolean> {
     this.#outdate(key)
     this.#near.delete(key)
-    return this.#far.delete(key)
+    return this.#write(key, () => this.#far.delete(key))
   }
 
-  clear(): Promise<boolean> {
+  async clear(): Promise<boolean> {
     for (const key of this.#reads.keys()) this.#outdate(key)
     this.#near.clear()
-    return this.#far.clear()
+    this.#clearing++
+    try {
+      return await this.#far.clear()
+    } finally {
+      this.#clearing--
+    }
   }
 
   reserve(bytes: number): boolean {
@@ -78,6 +88,17 @@ export class TieredGuard implements GuardedStore {
   #keepNear(key: string, item: StoreItem, lifetime: number): void {
     if (item.body.length <= this.#near.maxEntrySize) this.#near.set(key, item, Math.min(lifetime, this.#nearTtl))
     else this.#near.delete(key)
+  }
+
+  async #write(key: string, write: () => Promise<boolean>): Promise<boolean> {
+    this.#writing.set(key, (this.#writing.get(key) ?? 0) + 1)
+    try {
+      return await write()
+    } finally {
+      const left = (this.#writing.get(key) ?? 1) - 1
+      if (left > 0) this.#writing.set(key, left)
+      else this.#writing.delete(key)
+    }
   }
 
   #outdate(key: string): void {
