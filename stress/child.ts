@@ -8,7 +8,7 @@ import { memoryStore } from '../src/core/store/memory.ts'
 import { tieredStore } from '../src/core/store/tiered.ts'
 import { shield } from '../src/middleware/node/shield.ts'
 import { answerOf, groupOf, maxAgeOf } from './body.ts'
-import type { Command, Question, Resources, Stats, Told } from './member.ts'
+import type { Command, Memory, Question, Resources, Stats, Told } from './member.ts'
 import { handlerTime, nearTtl, storeTimeout } from './settings.ts'
 import { openStore, type StoreName } from './stores.ts'
 
@@ -57,13 +57,14 @@ async function obey(command: Command): Promise<unknown> {
   }
 }
 
-/** Bytes resident after a collection. */
-async function memoryInUse(): Promise<number> {
+/** After a collection. */
+async function memoryInUse(): Promise<Memory> {
   for (let i = 0; i < 3; i++) {
     global.gc?.()
     await pause(50)
   }
-  return process.memoryUsage.rss()
+  const { rss, heapUsed, external } = process.memoryUsage()
+  return { resident: rss, used: heapUsed + external }
 }
 
 /** Closes server and store, and tells what still holds the process apart from the pipe to its parent. */

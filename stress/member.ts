@@ -22,6 +22,12 @@ export type Told =
   | { readonly type: 'answer'; readonly id: number; readonly result: unknown }
   | { readonly type: 'failed'; readonly id: number; readonly message: string }
 
+/** Bytes of a process, and those of them that its objects and buffers have. */
+export interface Memory {
+  readonly resident: number
+  readonly used: number
+}
+
 export interface Stats {
   readonly hits: number
   /** What went wrong with the store, and how often. */
@@ -81,8 +87,8 @@ export class Member {
     return this.#ask({ type: 'purge', what })
   }
 
-  /** Bytes resident after a collection. */
-  memory(): Promise<number> {
+  /** After a collection. */
+  memory(): Promise<Memory> {
     return this.#ask({ type: 'memory' })
   }
 

@@ -1,4 +1,5 @@
 /** Says how a store has fared. */
+import type { Memory } from './member.ts'
 import type { Outcome } from './run.ts'
 import { handlerTime, storeTimeout } from './settings.ts'
 import { percentile, type Tally } from './tally.ts'
@@ -28,7 +29,7 @@ export function print(outcome: Outcome): void {
   console.log(`${hits} hits; of the store: ${[...troubles].map(([what, count]) => `${what} ${count}`).join(', ')}`)
   for (const [start, middle, end] of memory) {
     if (start !== undefined)
-      console.log(`resident MiB ${[start, middle, end].map(inMiB).join(' → ')}${judged(middle, end)}`)
+      console.log(`resident MiB (in use) ${[start, middle, end].map(inMiB).join(' → ')}${judged(middle, end)}`)
   }
   const reasons = tallies.flatMap(({ name, rejected }) => told(`${name}: rejected purges`, rejected))
   for (const reason of reasons) console.log(reason)
@@ -63,9 +64,9 @@ function firstSecond({ requests }: Tally, from: number): string {
   return `${round(p99)} ${p99 < promisedTime ? 'reached' : `not reached (${promisedTime})`}`
 }
 
-function judged(middle: number | undefined, end: number | undefined): string {
+function judged(middle: Memory | undefined, end: Memory | undefined): string {
   if (middle === undefined || end === undefined) return ', replaced'
-  return end <= middle * level ? ', level' : ', NOT level'
+  return end.resident <= middle.resident * level ? ', level' : ', NOT level'
 }
 
 function told(what: string, list: readonly string[]): string[] {
@@ -77,8 +78,10 @@ function told(what: string, list: readonly string[]): string[] {
   return [`${what} ${list.length}: ${shown.join('; ')}`]
 }
 
-function inMiB(bytes: number | undefined): string {
-  return bytes === undefined ? '-' : String(Math.round(bytes / 1024 ** 2))
+function inMiB(memory: Memory | undefined): string {
+  if (memory === undefined) return '-'
+  const [resident, used] = [memory.resident, memory.used].map((bytes) => Math.round(bytes / 1024 ** 2))
+  return `${resident} (${used})`
 }
 
 const round = (time: number): number => Math.round(time * 10) / 10

@@ -1,5 +1,6 @@
 /** One store under stress. */
 import { Fleet } from './fleet.ts'
+import type { Memory } from './member.ts'
 import { calmPhases, runPhase, type Scene, troubledPhases } from './phases.ts'
 import { Purges } from './purges.ts'
 import { type StoreName, startPlace } from './stores.ts'
@@ -9,8 +10,8 @@ export interface Outcome {
   readonly store: StoreName
   readonly pushes: boolean
   readonly tallies: readonly Tally[]
-  /** Bytes of each process at the start, in the middle and at the end; none where it was not there then. */
-  readonly memory: readonly (readonly number[])[]
+  /** Of each process at the start, in the middle and at the end; none where it was not there then. */
+  readonly memory: readonly (readonly Memory[])[]
   /** What still held a process that had closed everything. */
   readonly leaked: readonly string[]
   readonly crashed: number
@@ -26,7 +27,7 @@ export async function stress(store: StoreName, seconds: number, signal: AbortSig
   try {
     await fleet.start()
     const first = [...fleet.members]
-    const memory = new Map(first.map((member) => [member, [] as number[]]))
+    const memory = new Map(first.map((member) => [member, [] as Memory[]]))
     const measure = async (): Promise<void> => {
       for (const member of fleet.members) memory.get(member)?.push(await member.memory())
     }
