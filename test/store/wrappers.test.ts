@@ -35,7 +35,7 @@ describe.each(wrappers)('%s', (_, wrap) => {
       const store: Store = Object.assign(memoryStore({ clock }), { capabilities })
       return { store: wrap(store), pass: (ms) => clock.pass(ms), another: () => ({ store: wrap(store) }) }
     },
-    { capabilities: true },
+    { capabilities: true, without: ['restart'] },
   )
 
   describeStore(
@@ -45,7 +45,7 @@ describe.each(wrappers)('%s', (_, wrap) => {
       const another = () => ({ store: wrap(remoteStore('map', server.backend(), {})) })
       return { ...another(), another, pass: (ms) => sleep(ms) }
     },
-    { largest: 4 * 2 ** 20, capabilities: true },
+    { largest: 4 * 2 ** 20, capabilities: true, without: ['restart'] },
   )
 
   test('has no capabilities where the store has none', () => {

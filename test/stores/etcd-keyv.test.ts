@@ -1,7 +1,7 @@
 import keyvTestSuite from '@keyv/test-suite'
 import { Keyv } from 'keyv'
 import * as Vitest from 'vitest'
-import { afterAll, afterEach, beforeAll, test } from 'vitest'
+import { afterAll, afterEach, beforeAll } from 'vitest'
 import { etcdStore } from '../../src/adapters/stores/etcd.ts'
 import type { RemoteStore } from '../../src/core/store/remote.ts'
 import { type EtcdServer, startEtcd } from '../support/etcd.ts'
@@ -24,5 +24,5 @@ describeWithProgram('etcd', 'etcdStore as an adapter passes the test suite of Ke
     opened.push(store)
     return store
   })
-  test.skip('its tests of iterator(), since keys are stored as hashes', () => {})
+  // Its tests of iterator() do not apply: keys are stored as hashes.
 })

@@ -10,6 +10,8 @@ import { itemOf } from '../store/items.ts'
 import { MapServer } from '../store/map-backend.ts'
 
 const minute = 60_000
+/** A Keyv has no capabilities, and here neither a second client nor a server. */
+const plain = { capabilities: false, without: ['another', 'restart'] } as const
 
 /** An adapter as others write it, with no more than Keyv needs: no `has`, no many, no iterator, no events. */
 class PlainAdapter {
@@ -47,15 +49,27 @@ const versions: [string, NewKeyv][] = [
 
 describe.each(versions)('%s on an adapter of somebody else', (version, newKeyv) => {
   const pass = (ms: number) => sleep(ms)
-  describeStore(`keyvStore, ${version}, plain adapter`, () => ({ store: keyvStore(newKeyv(new PlainAdapter())), pass }))
-  describeStore(`keyvStore, ${version}, plain adapter, nothing serialized`, () => ({
-    store: keyvStore(newKeyv(new PlainAdapter(), { serialize: undefined, deserialize: undefined })),
-    pass,
-  }))
-  describeStore(`keyvStore, ${version}, a remote store of ours`, () => ({
-    store: keyvStore(newKeyv(remoteStore('map', new MapServer().backend(), {}))),
-    pass,
-  }))
+  describeStore(
+    `keyvStore, ${version}, plain adapter`,
+    () => ({ store: keyvStore(newKeyv(new PlainAdapter())), pass }),
+    plain,
+  )
+  describeStore(
+    `keyvStore, ${version}, plain adapter, nothing serialized`,
+    () => ({
+      store: keyvStore(newKeyv(new PlainAdapter(), { serialize: undefined, deserialize: undefined })),
+      pass,
+    }),
+    plain,
+  )
+  describeStore(
+    `keyvStore, ${version}, a remote store of ours`,
+    () => ({
+      store: keyvStore(newKeyv(remoteStore('map', new MapServer().backend(), {}))),
+      pass,
+    }),
+    plain,
+  )
 
   const guarded = (adapter: PlainAdapter) => {
     const events: StoreEvent[] = []

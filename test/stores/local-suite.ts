@@ -44,7 +44,7 @@ export function describeLocalStore(kind: LocalKind): void {
         close: closeAll,
       }
     },
-    { capabilities: true },
+    { capabilities: true, without: kind === 'sqlite' ? ['channels', 'restart'] : ['lists', 'channels', 'restart'] },
   )
 
   describe(`${kind}Store and other processes`, () => {

@@ -1,7 +1,7 @@
 import keyvTestSuite from '@keyv/test-suite'
 import { Keyv } from 'keyv'
 import * as Vitest from 'vitest'
-import { afterAll, afterEach, beforeAll, test } from 'vitest'
+import { afterAll, afterEach, beforeAll } from 'vitest'
 import { memcachedStore } from '../../src/adapters/stores/memcached.ts'
 import type { RemoteStore } from '../../src/core/store/remote.ts'
 import { type MemcachedServer, startMemcached } from '../support/memcached.ts'
@@ -24,5 +24,5 @@ describeWithProgram('memcached', 'memcachedStore as an adapter passes the test s
     opened.push(store)
     return store
   })
-  test.skip('its tests of iterator(), since keys are stored as hashes', () => {})
+  // Its tests of iterator() do not apply: keys are stored as hashes.
 })

@@ -1,7 +1,7 @@
 import keyvTestSuite from '@keyv/test-suite'
 import { Keyv } from 'keyv'
 import * as Vitest from 'vitest'
-import { afterAll, afterEach, beforeAll, test } from 'vitest'
+import { afterAll, afterEach, beforeAll } from 'vitest'
 import { postgresStore } from '../../src/adapters/stores/postgres.ts'
 import type { RemoteStore } from '../../src/core/store/remote.ts'
 import { type PostgresServer, startPostgres } from '../support/postgres.ts'
@@ -24,5 +24,5 @@ describeWithProgram('initdb', 'postgresStore as an adapter passes the test suite
     opened.push(store)
     return store
   })
-  test.skip('its tests of iterator(), since keys are stored as hashes', () => {})
+  // Its tests of iterator() do not apply: keys are stored as hashes.
 })

@@ -44,7 +44,7 @@ describeWithProgram('redis-server', 'on a cluster of three', () => {
         },
       }
     },
-    { capabilities: true },
+    { capabilities: true, without: ['restart'] },
   )
 
   test('all nodes have some of the keys, and clear removes them from all', async () => {

@@ -42,7 +42,7 @@ describeWithProgram('redis-server', 'redisStore as an adapter', () => {
   describe('the test suite of Keyv 5', () => {
     // Its iterator tests are not for us: keys are stored as hashes, so there are none to iterate over.
     keyvTestSuite(Vitest as never, Keyv, open)
-    test.skip('its tests of iterator(), since keys are stored as hashes', () => {})
+    // Its tests of iterator() do not apply: keys are stored as hashes.
   })
 
   const values: [string, unknown][] = [

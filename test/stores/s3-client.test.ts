@@ -81,6 +81,7 @@ storeSuite({
   afterAll,
   name: 's3Store on a client that was handed in',
   capabilities: true,
+  without: ['lists', 'channels', 'restart'],
   largest: 2 ** 21,
   create: () => {
     const client = new FakeClient()

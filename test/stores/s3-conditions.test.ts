@@ -37,6 +37,7 @@ describe('s3Store with conditional writes, on s3rver behind a proxy that emulate
     afterAll,
     name: 'the suite of breakwater/testing',
     capabilities: true,
+    without: ['lists', 'channels', 'restart'],
     largest: 2 * MiB,
     create: () => {
       const clock = new ManualClock()
