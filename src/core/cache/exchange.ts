@@ -523,7 +523,7 @@ export class Exchange {
     this.#state = 'done'
     this.#leads = false
     this.#dropRecording()
-    void this.#giveUp()
+    if (this.#lease !== undefined) void this.#giveUp()
     if (this.#flight !== undefined) this.#mount.responses.inFlight.leave(this.#flight)
   }
 

@@ -38,18 +38,35 @@ export class Flight {
   led = false
   /** Told when nobody may join any more. */
   onClosed: (() => void) | undefined
-  readonly followers: Set<Follower> = new Set()
+  /** Most flights are never followed. */
+  #followers: Set<Follower> | undefined
 
   constructor(key: string, primary: string) {
     this.key = key
     this.primary = primary
   }
 
+  get isFollowed(): boolean {
+    return this.#followers !== undefined && this.#followers.size > 0
+  }
+
+  /** `follower` is told what becomes of the leader's answer. */
+  add(follower: Follower): void {
+    this.#followers ??= new Set()
+    this.#followers.add(follower)
+  }
+
+  /** `follower` waits no longer. */
+  remove(follower: Follower): void {
+    this.#followers?.delete(follower)
+  }
+
   /** The leader's head is known and its answer may be shared. */
   announce(answer: LeadersAnswer, recording: Recording): void {
     this.progress = { type: 'recording', answer, recording }
-    for (const follower of this.followers) {
-      if (follower.announce(answer, recording)) this.followers.delete(follower)
+    if (this.#followers === undefined) return
+    for (const follower of this.#followers) {
+      if (follower.announce(answer, recording)) this.#followers.delete(follower)
     }
   }
 
@@ -73,8 +90,8 @@ export class Flight {
   succeed(): void {
     this.progress = { type: 'asking' }
     this.led = false
-    for (const next of this.followers) {
-      this.followers.delete(next)
+    for (const next of this.#followers ?? []) {
+      this.#followers?.delete(next)
       next.lead()
       if (this.led) return
     }
@@ -83,9 +100,9 @@ export class Flight {
   #end(tell: (follower: Follower) => void): void {
     this.progress = { type: 'asking' }
     this.led = false
-    if (this.followers.size === 0) return
-    const followers = [...this.followers]
-    this.followers.clear()
+    if (this.#followers === undefined) return
+    const followers = this.#followers
+    this.#followers = undefined
     for (const follower of followers) tell(follower)
   }
 }
@@ -117,7 +134,7 @@ export class InFlight {
   }
 
   leave(flight: Flight): void {
-    if (--flight.members > 0 || flight.followers.size > 0) return
+    if (--flight.members > 0 || flight.isFollowed) return
     if (!this.#closed.delete(flight)) this.#open.delete(flight.key)
   }
 

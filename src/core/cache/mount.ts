@@ -350,12 +350,12 @@ export class Mount {
       })
       const onAbort = (): void => {
         clearTimeout(timer)
-        flight.followers.delete(follower)
+        flight.remove(follower)
         reject(asked.signal?.reason)
       }
       const timer = setTimeout(
         () => {
-          flight.followers.delete(follower)
+          flight.remove(follower)
           follower.release()
         },
         Math.max(0, waitsUntil - clock.monotonic()),
@@ -363,7 +363,7 @@ export class Mount {
       asked.signal?.addEventListener('abort', onAbort, { once: true })
       const { progress } = flight
       if (progress.type === 'recording' && follower.announce(progress.answer, progress.recording)) return
-      flight.followers.add(follower)
+      flight.add(follower)
     })
   }
 

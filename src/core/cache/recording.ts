@@ -19,11 +19,11 @@ export class Recording {
   /** Called once when the recording fails, with the reason. */
   onFail: ((reason: RecordingFailure) => void) | undefined
   readonly #store: Pick<Store, 'reserve' | 'release' | 'maxEntrySize'>
-  #chunks: Buffer[] = []
+  #chunks: Buffer[] | undefined
   #whole: Buffer | undefined
   #bytes = 0
   #reserved = 0
-  #waiting: (() => void)[] = []
+  #waiting: (() => void)[] | undefined
 
   private constructor(store: Pick<Store, 'reserve' | 'release' | 'maxEntrySize'>, length: number | undefined) {
     this.#store = store
@@ -72,7 +72,7 @@ export class Recording {
     if (total > length) return this.#failed('content-length')
     this.#whole ??= Buffer.allocUnsafeSlow(length)
     this.#whole.set(chunk, this.#bytes)
-    return this.#whole.subarray(this.#bytes, total)
+    return total - this.#bytes === length ? this.#whole : this.#whole.subarray(this.#bytes, total)
   }
 
   #append(chunk: Uint8Array, total: number): Buffer | undefined {
@@ -81,6 +81,7 @@ export class Recording {
     this.#reserved += chunk.length
     const copy = Buffer.allocUnsafeSlow(chunk.length)
     copy.set(chunk)
+    this.#chunks ??= []
     this.#chunks.push(copy)
     return copy
   }
@@ -96,8 +97,8 @@ export class Recording {
       this.fail('content-length')
       return false
     }
-    this.#whole ??= joined(this.#chunks, this.#bytes)
-    this.#chunks = []
+    this.#whole ??= joined(this.#chunks ?? [], this.#bytes)
+    this.#chunks = undefined
     this.state = 'complete'
     this.#giveBack()
     this.#wake()
@@ -108,7 +109,7 @@ export class Recording {
   fail(reason: RecordingFailure): void {
     if (this.state !== 'open') return
     this.state = 'failed'
-    this.#chunks = []
+    this.#chunks = undefined
     this.#whole = undefined
     this.#giveBack()
     this.#wake()
@@ -128,6 +129,7 @@ export class Recording {
   /** Resolves when there is more to read, or nothing more will come. */
   changed(): Promise<void> {
     return new Promise((resolve) => {
+      this.#waiting ??= []
       this.#waiting.push(resolve)
     })
   }
@@ -138,9 +140,9 @@ export class Recording {
   }
 
   #wake(): void {
-    if (this.#waiting.length === 0) return
+    if (this.#waiting === undefined) return
     const waiting = this.#waiting
-    this.#waiting = []
+    this.#waiting = undefined
     for (const resolve of waiting) resolve()
   }
 }

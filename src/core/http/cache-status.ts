@@ -1,3 +1,5 @@
+import { memoised } from './memo.ts'
+
 /** What one cache did with one request (RFC 9211 section 2). */
 export interface CacheStatusParts {
   readonly hit?: boolean | undefined
@@ -15,7 +17,7 @@ export interface CacheStatusParts {
 export function cacheStatus(name: string, parts: CacheStatusParts): string {
   let member = tokenOrString(name)
   if (parts.hit === true) member += '; hit'
-  else if (parts.fwd !== undefined && SF_TOKEN.test(parts.fwd)) member += `; fwd=${parts.fwd}`
+  else if (parts.fwd !== undefined && isToken(parts.fwd)) member += `; fwd=${parts.fwd}`
   if (isInteger(parts.fwdStatus)) member += `; fwd-status=${parts.fwdStatus}`
   if (isInteger(parts.ttl)) member += `; ttl=${parts.ttl}`
   if (parts.stored === true) member += '; stored'
@@ -32,9 +34,11 @@ export function isValidCacheName(name: string): boolean {
 // RFC 9651 section 3.3.4: other than a token of HTTP, it begins with a letter or '*' and may hold ':' and '/'.
 const SF_TOKEN = /^[A-Za-z*][\w:/!#$%&'*+.^`|~-]*$/
 
+const isToken = memoised((text): boolean => SF_TOKEN.test(text))
+
 /** Not one structured-field string can hold anything but printable ASCII (RFC 9651 section 3.3.3). */
 function tokenOrString(text: string): string {
-  if (SF_TOKEN.test(text)) return text
+  if (isToken(text)) return text
   return `"${text.replace(/[^ -~]/g, '?').replace(/["\\]/g, '\\$&')}"`
 }
 

@@ -1,4 +1,4 @@
-import { ServerResponse } from 'node:http'
+import { STATUS_CODES, ServerResponse } from 'node:http'
 import { follow, RecordingLostError } from '../../core/cache/recording.ts'
 import type { Reply } from '../../core/cache/reply.ts'
 import type { FieldLines } from '../../core/http/message.ts'
@@ -27,7 +27,7 @@ export function sendReply(response: MarkedResponse, reply: Reply, writer: Writer
   const live = response.getHeaderNames()
   if (live.length === 0 && response.writeHead === pristineWriteHead) {
     // Only a reason of the answer's own is handed on: the usual one is looked up faster by Node.
-    if (statusText === '') response.writeHead(status, lines as string[])
+    if (statusText === '' || statusText === STATUS_CODES[status]) response.writeHead(status, lines as string[])
     else response.writeHead(status, statusText, lines as string[])
   } else {
     setLines(response, lines, live)

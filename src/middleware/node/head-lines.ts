@@ -1,7 +1,8 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { lowerName } from '../../core/http/message.ts'
 
 /** The header fields a response had when the cache was entered: they belong to that request, not to the answer. */
-export type FieldsBefore = Readonly<Record<string, OutgoingHttpHeader | undefined>> | undefined
+export type FieldsBefore = ReadonlyMap<string, OutgoingHttpHeader | undefined> | undefined
 
 /** What `writeHead` was given, in one form. */
 export interface HeadArguments {
@@ -38,10 +39,10 @@ function pairsOf(given: OutgoingHttpHeaders): readonly OutgoingHttpHeader[] {
 export function fieldsBefore(response: ServerResponse): FieldsBefore {
   const names = response.getHeaderNames()
   if (names.length === 0) return undefined
-  const before: Record<string, OutgoingHttpHeader | undefined> = Object.create(null)
+  const before = new Map<string, OutgoingHttpHeader | undefined>()
   for (const name of names) {
     const value = response.getHeader(name)
-    before[name] = Array.isArray(value) ? [...value] : value
+    before.set(name, Array.isArray(value) ? [...value] : value)
   }
   return before
 }
@@ -54,10 +55,10 @@ export function headLines(response: ServerResponse, { fields }: HeadArguments, b
   const lines: string[] = []
   const given = fields && lowerNames(fields)
   for (const name of rawNames(response)) {
-    const lower = name.toLowerCase()
+    const lower = lowerName(name)
     const value = response.getHeader(lower)
     if (value === undefined || given?.has(lower)) continue
-    if (!governs(lower) && isUnchanged(value, before?.[lower])) continue
+    if (!governs(lower) && isUnchanged(value, before?.get(lower))) continue
     addLines(lines, name, value)
   }
   if (fields === undefined) return lines
@@ -73,7 +74,7 @@ function governs(lower: string): boolean {
 
 function lowerNames(fields: readonly OutgoingHttpHeader[]): ReadonlySet<string> {
   const names = new Set<string>()
-  for (let i = 0; i + 1 < fields.length; i += 2) names.add(String(fields[i]).toLowerCase())
+  for (let i = 0; i + 1 < fields.length; i += 2) names.add(lowerName(String(fields[i])))
   return names
 }
 

@@ -90,8 +90,8 @@ export function recordsAbove(response: ServerResponse, content: Content, recordi
 /** Takes back what the handler did to the fields of a tapped response that is answered from the cache. */
 export function restoreFields(response: ServerResponse): void {
   const { before } = (response as TappedResponse)[TAP] as Tap
-  for (const name of response.getHeaderNames()) if (before?.[name] === undefined) response.removeHeader(name)
-  for (const [name, value] of Object.entries(before ?? {})) if (value !== undefined) response.setHeader(name, value)
+  for (const name of response.getHeaderNames()) if (before?.get(name) === undefined) response.removeHeader(name)
+  for (const [name, value] of before ?? []) if (value !== undefined) response.setHeader(name, value)
 }
 
 /** Answers a tapped response from the cache, if nothing of its own was sent: its origin is lost. */

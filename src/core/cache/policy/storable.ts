@@ -1,3 +1,4 @@
+import { memoised } from '../../http/memo.ts'
 import { combined, type Fields, fieldsOf, type RequestHead, type ResponseHead } from '../../http/message.ts'
 import { parseContentRange } from '../../http/range.ts'
 import { parseVary } from '../../http/vary.ts'
@@ -101,8 +102,11 @@ export function assess(
 
 /** Server-sent events last as long as their client: nobody may wait for their end, or get those of another. */
 function isEventStream(fields: Fields): boolean {
-  return /^text\/event-stream\s*(;|$)/i.test(combined(fields['content-type']) ?? '')
+  const type = combined(fields['content-type'])
+  return type !== undefined && namesEventStream(type)
 }
+
+const namesEventStream = memoised((type): boolean => /^text\/event-stream\s*(;|$)/i.test(type))
 
 function forbiddenBy(
   request: RequestHead,

@@ -33,38 +33,53 @@ export class NearGuard implements GuardedStore {
   }
 
   set(key: string, item: StoreItem, lifetime: number): boolean {
-    return this.#write('set', () => this.#store.set(key, item, lifetime))
+    try {
+      return this.#isDone('set', this.#store.set(key, item, lifetime))
+    } catch (error) {
+      return this.#failed('set', error)
+    }
   }
 
   delete(key: string): boolean {
-    return this.#write('delete', () => this.#store.delete(key))
+    try {
+      return this.#isDone('delete', this.#store.delete(key))
+    } catch (error) {
+      return this.#failed('delete', error)
+    }
   }
 
   clear(): boolean {
-    return this.#write('clear', () => this.#store.clear())
+    try {
+      return this.#isDone('clear', this.#store.clear())
+    } catch (error) {
+      return this.#failed('clear', error)
+    }
   }
 
   reserve(bytes: number): boolean {
     try {
       return this.#store.reserve(bytes) === true
     } catch (error) {
-      this.#report('error', 'reserve', error)
-      return false
+      return this.#failed('reserve', error)
     }
   }
 
   release(bytes: number): void {
-    this.#write('release', () => this.#store.release(bytes))
+    try {
+      this.#isDone('release', this.#store.release(bytes))
+    } catch (error) {
+      this.#failed('release', error)
+    }
   }
 
-  #write(operation: StoreOperation, call: () => unknown): boolean {
-    try {
-      const answer = call()
-      if (!isThenable(answer)) return true
-      this.#refuse(operation, answer)
-    } catch (error) {
-      this.#report('error', operation, error)
-    }
+  #isDone(operation: StoreOperation, answer: unknown): boolean {
+    if (!isThenable(answer)) return true
+    this.#refuse(operation, answer)
+    return false
+  }
+
+  #failed(operation: StoreOperation, error: unknown): false {
+    this.#report('error', operation, error)
     return false
   }
 
