@@ -20,14 +20,27 @@ export interface EtcdServer {
   resume(): void
 }
 
-/** Starts an empty etcd of our own, a cluster of one, on free loopback ports. */
-export async function startEtcd(): Promise<EtcdServer> {
+/** What an etcd shows its clients, and what it asks of them; files in PEM. */
+export interface EtcdTls {
+  readonly cert: string
+  readonly key: string
+  /** Clients must show a certificate that this one vouches for. */
+  readonly clientAuthority?: string
+}
+
+/** Starts an empty etcd of our own, a cluster of one, on free loopback ports. With `tls` its gateway cannot be asked. */
+export async function startEtcd(tls?: EtcdTls): Promise<EtcdServer> {
   const program = requireProgram('etcd')
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-etcd-'))
   const peer = `http://127.0.0.1:${await freePort()}`
-  const urlOf = (port: number) => `http://127.0.0.1:${port}`
-  const launch = (port: number) =>
-    launchServer(program, etcdArguments(urlOf(port), peer, join(folder, 'data')), () => isHealthy(urlOf(port)))
+  // Says how it is to everybody, whatever it asks of its clients.
+  const metrics = `http://127.0.0.1:${await freePort()}`
+  const urlOf = (port: number) => `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
+  const launch = (port: number) => {
+    const settings = { ...settingsOf(urlOf(port), peer, metrics, join(folder, 'data')), ...tlsSettings(tls) }
+    const args = Object.entries(settings).map(([name, value]) => `--${name}=${value}`)
+    return launchServer(program, args, () => isHealthy(metrics))
+  }
 
   const { port, first } = await onFreePort(launch)
   let running = first
@@ -51,11 +64,12 @@ export async function startEtcd(): Promise<EtcdServer> {
 }
 
 /** Quicker elections than usual: a member that starts again is alone and need not wait for others. */
-function etcdArguments(client: string, peer: string, folder: string): string[] {
-  const settings = {
+function settingsOf(client: string, peer: string, metrics: string, folder: string): Record<string, string> {
+  return {
     'data-dir': folder,
     'listen-client-urls': client,
     'advertise-client-urls': client,
+    'listen-metrics-urls': metrics,
     'listen-peer-urls': peer,
     'initial-advertise-peer-urls': peer,
     'initial-cluster': `default=${peer}`,
@@ -63,7 +77,15 @@ function etcdArguments(client: string, peer: string, folder: string): string[] {
     'election-timeout': '200',
     'log-level': 'warn',
   }
-  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
+}
+
+function tlsSettings(tls: EtcdTls | undefined): Record<string, string> {
+  if (tls === undefined) return {}
+  const { cert, key, clientAuthority } = tls
+  const files = { 'cert-file': cert, 'key-file': key }
+  return clientAuthority === undefined
+    ? files
+    : { ...files, 'client-cert-auth': 'true', 'trusted-ca-file': clientAuthority }
 }
 
 async function isHealthy(url: string): Promise<boolean> {
