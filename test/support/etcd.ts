@@ -1,23 +1,13 @@
 /** A private etcd for tests. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { end, freePort, launchServer, onFreePort, requireProgram } from './servers.ts'
+import { freePort, launchServer, requireProgram, startServer, type TestServer } from './servers.ts'
 
-export interface EtcdServer {
+export interface EtcdServer extends TestServer {
   readonly url: string
-  readonly port: number
   /** Does one call of its JSON gateway, such as `kv/range`. */
   ask(path: string, request: object, token?: string): Promise<Record<string, unknown>>
-  /** Ends it in an orderly way and removes its folder. Harmless if it is already gone. */
-  stop(): Promise<void>
-  /** Ends it at once, as a crash would. Clients see their connections break. */
-  kill(): Promise<void>
-  /** Starts it again on the same port and data, after stopping it if it still runs. */
-  restart(): Promise<void>
-  /** Freezes it: connections stay open, and nothing answers. */
-  pause(): void
-  resume(): void
 }
 
 /** What an etcd shows its clients, and what it asks of them; files in PEM. */
@@ -28,7 +18,10 @@ export interface EtcdTls {
   readonly clientAuthority?: string
 }
 
-/** Starts an empty etcd of our own, a cluster of one, on free loopback ports. With `tls` its gateway cannot be asked. */
+/**
+ * Starts an empty etcd of our own, a cluster of one. After a restart it has what it had. With `tls` its gateway cannot
+ * be asked.
+ */
 export async function startEtcd(tls?: EtcdTls): Promise<EtcdServer> {
   const program = requireProgram('etcd')
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-etcd-'))
@@ -42,25 +35,9 @@ export async function startEtcd(tls?: EtcdTls): Promise<EtcdServer> {
     return launchServer(program, args, () => isHealthy(metrics))
   }
 
-  const { port, first } = await onFreePort(launch)
-  let running = first
-  const url = urlOf(port)
-  return {
-    url,
-    port,
-    ask: (path, request, token) => askGateway(`${url}/v3/${path}`, request, token),
-    stop: async () => {
-      await end(running, 'SIGTERM')
-      rmSync(folder, { recursive: true, force: true })
-    },
-    kill: () => end(running, 'SIGKILL'),
-    restart: async () => {
-      await end(running, 'SIGTERM')
-      running = await launch(port)
-    },
-    pause: () => void running.kill('SIGSTOP'),
-    resume: () => void running.kill('SIGCONT'),
-  }
+  const server = await startServer(launch, folder)
+  const url = urlOf(server.port)
+  return { ...server, url, ask: (path, request, token) => askGateway(`${url}/v3/${path}`, request, token) }
 }
 
 /** Quicker elections than usual: a member that starts again is alone and need not wait for others. */
