@@ -4,7 +4,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe } from 'vitest'
-import { findProgram } from './servers.ts'
+import { findProgram, requireProgram } from './servers.ts'
 
 export interface SmallDisk {
   readonly folder: string
@@ -19,12 +19,14 @@ export interface SmallDisk {
 /** Mounts an empty disk in memory. Needs the right to mount. */
 export function mountSmallDisk(bytes: number): SmallDisk {
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-small-disk-'))
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes},mode=700`, 'breakwater', folder], { stdio: 'pipe' })
+  execFileSync(requireProgram('mount'), ['-t', 'tmpfs', '-o', `size=${bytes},mode=700`, 'breakwater', folder], {
+    stdio: 'pipe',
+  })
   const ballast = join(folder, 'ballast')
   const remove = () => {
     process.off('exit', remove)
     // Lazily: a test that failed may have left a file open.
-    spawnSync('umount', ['--lazy', folder])
+    spawnSync(requireProgram('umount'), ['--lazy', folder])
     rmSync(folder, { recursive: true, force: true })
   }
   process.once('exit', remove)
