@@ -23,8 +23,11 @@ interface Phase {
   trouble?(tally: Tally): Promise<void>
 }
 
-/** How long a phase goes on after its trouble at least, ms. */
-const recovery = 3_000
+/**
+ * How long a phase goes on after its trouble at least, ms: a store that was lost is asked again after 1 s, then after 2
+ * and 4 more, and its own connection may have a pause of up to 2 s just then.
+ */
+const recovery = 8_000
 
 /** The phases before the middle of a run. */
 export function calmPhases(): Phase[] {

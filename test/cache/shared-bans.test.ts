@@ -1,9 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, test, vi } from 'vitest'
 import { BanLog } from '../../src/core/cache/bans.ts'
+import { ResponseCache } from '../../src/core/cache/response-cache.ts'
 import { SharedBans } from '../../src/core/cache/shared-bans.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { localCapabilities } from '../../src/core/store/local-capabilities.ts'
+import type { Store } from '../../src/core/store/store.ts'
+import { farStore } from '../support/engine.ts'
 
 const options = { clock: systemClock, interval: 0, timeout: 20, isDown: () => false }
 const group = { kind: 'group', authority: undefined, group: 'g' } as const
@@ -30,4 +35,25 @@ test('a purge that is made has been read by who made it, however slowly', async 
   const bans = new BanLog()
   await new SharedBans(bans, slow(localCapabilities({ clock: systemClock })), options).add(group, false)
   expect(isRemoved(bans)).toBe(true)
+})
+
+test('a cache that nobody holds is gone, though its store is not; one that is held still hears of purges', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const store: Store = { ...farStore(), capabilities: localCapabilities({ clock: systemClock }) }
+  // The first, for which the mirror is made.
+  const gone = await (async () => {
+    const cache = new ResponseCache({ store })
+    await cache.purge({ group: 'g' })
+    return new WeakRef(cache)
+  })()
+  const held = new ResponseCache({ store })
+  const closed = vi.spyOn(held.inFlight, 'closeAll')
+  await vi.waitFor(() => {
+    collect()
+    // Not `toBeUndefined`, whose error would hold it.
+    expect(gone.deref() === undefined).toBe(true)
+  })
+  await held.sharedBans?.add(group, false)
+  expect(closed).toHaveBeenCalledOnce()
 })

@@ -15,7 +15,6 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type DiskStoreOptions, diskStore } from '../../src/adapters/stores/disk.ts'
 import type { RemoteStore } from '../../src/core/store/remote.ts'
 import { itemOf } from '../store/items.ts'
-import { childEnd, startChildWithSmallFiles } from '../support/local-stores.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -204,14 +203,6 @@ test('the folder may be removed under way: all is missing, and the next write ma
   await store.set('a', itemOf(10), minute)
   expect(await store.get('a')).toBeDefined()
   expect(await store.capabilities?.increment('count', 1, minute)).toBe(1)
-})
-
-test('a disk that is full is a rejection with a sentence, and leaves no half file', async () => {
-  const told = await childEnd<{ refusal: string }>(startChildWithSmallFiles('disk', folder, 'fill', 3, 20))
-  expect(told).toMatchObject({ code: 'ERR_BREAKWATER_STORE', reads: false })
-  expect(told.refusal).toMatch(/cannot grow/)
-  expect(filesIn('temporary')).toEqual([])
-  expect(filesIn('items')).toEqual([])
 })
 
 test('a lock that a killed process left is taken away after its lifetime, by one of many', async () => {

@@ -1,92 +1,37 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { etcdStore } from '../../src/adapters/stores/etcd.ts'
-import { type GuardedStore, guardStore, type StoreEvent } from '../../src/core/store/guard.ts'
 import type { RemoteStore } from '../../src/core/store/remote.ts'
 import { itemOf } from '../store/items.ts'
 import { type EtcdServer, startEtcd } from '../support/etcd.ts'
 import { describeWithProgram, freePort } from '../support/servers.ts'
+import { guardedServerTests } from './guarded-server.ts'
 
 const minute = 60_000
-const storeTimeout = 100
-/** What a busy machine may add to a deadline, in ms. */
-const slack = 150
 const back = { timeout: 15_000, interval: 50 }
 
 describeWithProgram('etcd', 'a guarded etcd', () => {
+  guardedServerTests<EtcdServer>({
+    start: startEtcd,
+    open: ({ url }) => etcdStore({ hosts: url, connectTimeout: 500 }),
+    keeps: true,
+    refusal: /etcd/,
+  })
+})
+
+describeWithProgram('etcd', 'etcdStore whose way to etcd breaks', () => {
   let server: EtcdServer
   let store: RemoteStore
-  let guarded: GuardedStore
-  let events: StoreEvent[]
 
   const make = (hosts: string | string[] = server.url) => {
     store = etcdStore({ hosts, connectTimeout: 500 })
-    events = []
-    guarded = guardStore(store, { storeTimeout, onEvent: (event) => events.push(event) })
   }
-  const types = () => new Set(events.map(({ type }) => type))
-  const missesUntilSkipped = async () => {
-    for (let i = 0; i < 20 && !types().has('skipped'); i++) {
-      const start = performance.now()
-      expect(await guarded.get('a')).toBeUndefined()
-      expect(performance.now() - start).toBeLessThan(storeTimeout + slack)
-    }
-    expect(types()).toContain('gate-open')
-  }
-  const recovers = () =>
-    vi.waitFor(async () => {
-      expect(await guarded.set('a', itemOf(100, { back: true }), minute)).toBe(true)
-      expect((await guarded.get('a'))?.meta).toEqual({ back: true })
-    }, back)
-
   beforeEach(async () => {
     server = await startEtcd()
   })
   afterEach(async () => {
     await store.close()
     await server.stop()
-  })
-
-  test('killed and started again: rejects at once, misses in time, then it is back with what it had', async () => {
-    make()
-    expect(await guarded.set('a', itemOf(100), minute)).toBe(true)
-    await server.kill()
-    await missesUntilSkipped()
-    const start = performance.now()
-    await expect(store.get('a')).rejects.toThrow(/etcd/)
-    expect(performance.now() - start).toBeLessThan(slack)
-    await server.restart()
-    await vi.waitFor(async () => expect(await guarded.get('a')).toBeDefined(), back)
-    await recovers()
-  })
-
-  test('frozen: misses in time, then it is back with what it had', async () => {
-    make()
-    expect(await guarded.set('a', itemOf(100), minute)).toBe(true)
-    expect(await guarded.get('a')).toBeDefined()
-    server.pause()
-    await missesUntilSkipped()
-    server.resume()
-    await vi.waitFor(async () => expect(await guarded.get('a')).toBeDefined(), back)
-  })
-
-  test('not there at the start: misses in time, and it is used once it is there', async () => {
-    await server.kill()
-    make()
-    await missesUntilSkipped()
-    await server.restart()
-    await recovers()
-  })
-
-  test('frozen at the start: rejects when the time to connect is over, then at once, then is used', async () => {
-    server.pause()
-    make()
-    await expect(store.ready()).rejects.toThrow(/cannot be used/)
-    const start = performance.now()
-    await expect(store.get('a')).rejects.toThrow(/cannot be used/)
-    expect(performance.now() - start).toBeLessThan(slack)
-    server.resume()
-    await recovers()
   })
 
   test('one of two hosts is not there: the other is asked, and reads do not notice', async () => {
@@ -132,7 +77,7 @@ describeWithProgram('etcd', 'a guarded etcd', () => {
     await server.kill()
     await expect(store.set('a', itemOf(10), minute)).rejects.toThrow()
     await server.restart()
-    await recovers()
+    await vi.waitFor(() => store.set('a', itemOf(10), minute), back)
     await store.clear()
     const leases = async () => ((await server.ask('lease/leases', {})).leases ?? []) as unknown[]
     await expect.poll(leases, { timeout: 5_000 }).toEqual([])

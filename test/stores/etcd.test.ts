@@ -146,7 +146,12 @@ describeWithProgram('etcd', 'on one server', () => {
 
   test('more keys than a transaction takes are deleted together', async () => {
     await store.clear()
-    const members = new EtcdMembers({ hosts: [server.url], auth: undefined, connectTimeout: 5 * second })
+    const members = new EtcdMembers({
+      hosts: [server.url],
+      auth: undefined,
+      credentials: undefined,
+      connectTimeout: 5 * second,
+    })
     const backend = new EtcdBackend(members, systemClock)
     await backend.open()
     const keys = Array.from({ length: 150 }, (_, i) => `many:${i}`)

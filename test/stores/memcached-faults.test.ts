@@ -1,14 +1,14 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { memcachedStore } from '../../src/adapters/stores/memcached.ts'
-import { type GuardedStore, guardStore, type StoreEvent } from '../../src/core/store/guard.ts'
+import { guardStore } from '../../src/core/store/guard.ts'
 import type { RemoteStore } from '../../src/core/store/remote.ts'
 import { itemOf } from '../store/items.ts'
 import { type MemcachedServer, startMemcached } from '../support/memcached.ts'
 import { describeWithProgram, freePort } from '../support/servers.ts'
+import { guardedServerTests } from './guarded-server.ts'
 
 const minute = 60_000
-const storeTimeout = 100
 /** What a busy machine may add to a deadline, in ms. */
 const slack = 150
 const back = { timeout: 12_000, interval: 50 }
@@ -113,78 +113,16 @@ describeWithProgram('memcached', 'memcached of which one of two dies', () => {
 })
 
 describeWithProgram('memcached', 'a guarded memcached', () => {
-  let server: MemcachedServer
-  let store: RemoteStore
-  let guarded: GuardedStore
-  let events: StoreEvent[]
-
-  const connect = () => {
-    store = memcachedStore({ servers: [server.address], connectTimeout: 500 })
-    events = []
-    guarded = guardStore(store, { storeTimeout, onEvent: (event) => events.push(event) })
-  }
-  const types = () => new Set(events.map(({ type }) => type))
-  const missesUntilSkipped = async () => {
-    for (let i = 0; i < 20 && !types().has('skipped'); i++) {
-      const start = performance.now()
-      expect(await guarded.get('a')).toBeUndefined()
-      expect(performance.now() - start).toBeLessThan(storeTimeout + slack)
-    }
-    expect(types()).toContain('gate-open')
-  }
-  const recovers = () =>
-    vi.waitFor(async () => {
-      expect(await guarded.set('a', itemOf(100, { back: true }), minute)).toBe(true)
-      expect((await guarded.get('a'))?.meta).toEqual({ back: true })
-    }, back)
-
-  beforeEach(async () => {
-    server = await startMemcached()
+  guardedServerTests<MemcachedServer>({
+    start: startMemcached,
+    open: ({ address }) => memcachedStore({ servers: [address], connectTimeout: 500 }),
+    keeps: false,
+    refusal: /memcached at .* (cannot be reached|was lost)/,
   })
-  afterEach(async () => {
-    await store.close()
-    await server.stop()
-  })
+})
 
-  test('killed and started again: misses in time, then it is back', async () => {
-    connect()
-    expect(await guarded.set('a', itemOf(100), minute)).toBe(true)
-    await server.kill()
-    await missesUntilSkipped()
-    await server.restart()
-    await recovers()
-  })
-
-  test('frozen: misses in time, then it is back with what it had', async () => {
-    connect()
-    expect(await guarded.set('a', itemOf(100), minute)).toBe(true)
-    server.pause()
-    await missesUntilSkipped()
-    server.resume()
-    await vi.waitFor(async () => expect(await guarded.get('a')).toBeDefined(), back)
-  })
-
-  test('not there at the start: misses in time, and it is used once it is there', async () => {
-    await server.kill()
-    connect()
-    await missesUntilSkipped()
-    await server.restart()
-    await recovers()
-  })
-
-  test('frozen at the start: rejects when the time to connect is over, then at once, then is used', async () => {
-    server.pause()
-    connect()
-    await expect(store.ready()).rejects.toThrow(/did not answer within 500 ms/)
-    const start = performance.now()
-    await expect(store.get('a')).rejects.toThrow(/cannot be reached/)
-    expect(performance.now() - start).toBeLessThan(slack)
-    server.resume()
-    await recovers()
-  })
-
+describeWithProgram('memcached', 'a memcached', () => {
   test('that takes small values only: refuses a large one with what the server said, and goes on', async () => {
-    connect()
     const small = await startMemcached(['-I', '512k'])
     const tight = memcachedStore({ servers: [small.address] })
     await tight.set('a', itemOf(10), minute)

@@ -1,28 +1,15 @@
-import keyvTestSuite from '@keyv/test-suite'
-import { Keyv } from 'keyv'
-import * as Vitest from 'vitest'
-import { afterAll, afterEach, beforeAll } from 'vitest'
+import { afterAll, beforeAll } from 'vitest'
 import { memcachedStore } from '../../src/adapters/stores/memcached.ts'
-import type { RemoteStore } from '../../src/core/store/remote.ts'
 import { type MemcachedServer, startMemcached } from '../support/memcached.ts'
 import { describeWithProgram } from '../support/servers.ts'
+import { describeAsAdapter } from './keyv-suite.ts'
 
-describeWithProgram('memcached', 'memcachedStore as an adapter passes the test suite of Keyv', () => {
+describeWithProgram('memcached', 'on a real memcached', () => {
   let server: MemcachedServer
-  const opened: RemoteStore[] = []
   beforeAll(async () => {
     server = await startMemcached()
   })
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((store) => store.close()))
-  })
   afterAll(() => server?.stop())
 
-  // Its iterator tests are not for us: keys are stored as hashes, so there are none to iterate over.
-  keyvTestSuite(Vitest as never, Keyv, () => {
-    const store = memcachedStore({ servers: [server.address] })
-    opened.push(store)
-    return store
-  })
-  // Its tests of iterator() do not apply: keys are stored as hashes.
+  describeAsAdapter('memcachedStore', () => memcachedStore({ servers: [server.address] }))
 })

@@ -1,28 +1,15 @@
-import keyvTestSuite from '@keyv/test-suite'
-import { Keyv } from 'keyv'
-import * as Vitest from 'vitest'
-import { afterAll, afterEach, beforeAll } from 'vitest'
+import { afterAll, beforeAll } from 'vitest'
 import { postgresStore } from '../../src/adapters/stores/postgres.ts'
-import type { RemoteStore } from '../../src/core/store/remote.ts'
 import { type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { describeWithProgram } from '../support/servers.ts'
+import { describeAsAdapter } from './keyv-suite.ts'
 
-describeWithProgram('initdb', 'postgresStore as an adapter passes the test suite of Keyv', () => {
+describeWithProgram('initdb', 'on a real PostgreSQL', () => {
   let server: PostgresServer
-  const opened: RemoteStore[] = []
   beforeAll(async () => {
     server = await startPostgres()
   })
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((store) => store.close()))
-  })
   afterAll(() => server?.stop())
 
-  // Its iterator tests are not for us: keys are stored as hashes, so there are none to iterate over.
-  keyvTestSuite(Vitest as never, Keyv, () => {
-    const store = postgresStore({ url: server.url, max: 2 })
-    opened.push(store)
-    return store
-  })
-  // Its tests of iterator() do not apply: keys are stored as hashes.
+  describeAsAdapter('postgresStore', () => postgresStore({ url: server.url, max: 2 }))
 })

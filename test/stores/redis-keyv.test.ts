@@ -1,11 +1,10 @@
-import keyvTestSuite from '@keyv/test-suite'
 import { Keyv } from 'keyv'
 import { Keyv as Keyv6 } from 'keyv6'
-import * as Vitest from 'vitest'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { redisStore } from '../../src/adapters/stores/redis.ts'
 import type { RemoteStore } from '../../src/core/store/remote.ts'
 import { describeWithProgram, type RedisServer, startRedis } from '../support/servers.ts'
+import { describeAsAdapter } from './keyv-suite.ts'
 
 const minute = 60_000
 
@@ -39,11 +38,7 @@ describeWithProgram('redis-server', 'redisStore as an adapter', () => {
     return store
   }
 
-  describe('the test suite of Keyv 5', () => {
-    // Its iterator tests are not for us: keys are stored as hashes, so there are none to iterate over.
-    keyvTestSuite(Vitest as never, Keyv, open)
-    // Its tests of iterator() do not apply: keys are stored as hashes.
-  })
+  describeAsAdapter('redisStore', () => redisStore({ url: redis.url }))
 
   const values: [string, unknown][] = [
     ['text', 'Grüße 🙂'],

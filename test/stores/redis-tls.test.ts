@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,28 +5,26 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { redisStore } from '../../src/adapters/stores/redis.ts'
 import { itemOf } from '../store/items.ts'
-import { describeWithProgram, freePort, type RedisServer, requireProgram, startRedis } from '../support/servers.ts'
+import { type Certificate, makeCertificate } from '../support/certificates.ts'
+import { describeWithProgram, freePort, type RedisServer, startRedis } from '../support/servers.ts'
 
 const minute = 60_000
 
 describeWithProgram('openssl', 'redisStore over TLS', () => {
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-tls-'))
-  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
   const trusted = getCACertificates('default')
+  let own: Certificate
   let redis: RedisServer
   let url: string
 
   beforeAll(async () => {
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']
-    const made = ['-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-days', '2']
-    const files = ['-keyout', key, '-out', cert]
-    execFileSync(requireProgram('openssl'), ['req', '-x509', ...made, ...files, ...subject], { stdio: 'ignore' })
+    own = makeCertificate(folder, 'server')
     const port = await freePort()
     redis = await startRedis({
       'tls-port': String(port),
-      'tls-cert-file': cert,
-      'tls-key-file': key,
-      'tls-ca-cert-file': cert,
+      'tls-cert-file': own.cert,
+      'tls-key-file': own.key,
+      'tls-ca-cert-file': own.cert,
       'tls-auth-clients': 'no',
       requirepass: 'pass',
     })
@@ -46,7 +43,7 @@ describeWithProgram('openssl', 'redisStore over TLS', () => {
   })
 
   test('a certificate that is trusted lets it work, subscriptions included', async () => {
-    setDefaultCACertificates([...trusted, readFileSync(cert, 'utf8')])
+    setDefaultCACertificates([...trusted, readFileSync(own.cert, 'utf8')])
     const store = redisStore({ url })
     await store.set('key', itemOf(100_000), minute)
     expect((await store.get('key'))?.body.length).toBe(100_000)

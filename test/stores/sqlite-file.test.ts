@@ -6,7 +6,6 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type SqliteStoreOptions, sqliteStore } from '../../src/adapters/stores/sqlite.ts'
 import type { RemoteStore } from '../../src/core/store/remote.ts'
 import { itemOf } from '../store/items.ts'
-import { childEnd, startChildWithSmallFiles } from '../support/local-stores.ts'
 
 const KiB = 1024
 const minute = 60_000
@@ -158,15 +157,6 @@ describe('a file that cannot be used', () => {
     db.exec('UPDATE items SET value = zeroblob(size)')
     db.close()
     expect(await store.get('a')).toBeUndefined()
-  })
-})
-
-describe('a disk that is full', () => {
-  test('rejects what is written, with a sentence, and still reads', async () => {
-    // 2 MiB, which bash counts in KiB.
-    const told = await childEnd(startChildWithSmallFiles('sqlite', path, 'fill', 200, 2048))
-    expect(told).toMatchObject({ code: 'ERR_BREAKWATER_STORE', reads: true })
-    expect((told as { refusal: string }).refusal).toMatch(/disk (is|is full|full)/)
   })
 })
 

@@ -1,61 +1,52 @@
 /** A private etcd for tests. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { end, freePort, launchServer, onFreePort, requireProgram } from './servers.ts'
+import { freePort, launchServer, requireProgram, startServer, type TestServer } from './servers.ts'
 
-export interface EtcdServer {
+export interface EtcdServer extends TestServer {
   readonly url: string
-  readonly port: number
   /** Does one call of its JSON gateway, such as `kv/range`. */
   ask(path: string, request: object, token?: string): Promise<Record<string, unknown>>
-  /** Ends it in an orderly way and removes its folder. Harmless if it is already gone. */
-  stop(): Promise<void>
-  /** Ends it at once, as a crash would. Clients see their connections break. */
-  kill(): Promise<void>
-  /** Starts it again on the same port and data, after stopping it if it still runs. */
-  restart(): Promise<void>
-  /** Freezes it: connections stay open, and nothing answers. */
-  pause(): void
-  resume(): void
 }
 
-/** Starts an empty etcd of our own, a cluster of one, on free loopback ports. */
-export async function startEtcd(): Promise<EtcdServer> {
+/** What an etcd shows its clients, and what it asks of them; files in PEM. */
+export interface EtcdTls {
+  readonly cert: string
+  readonly key: string
+  /** Clients must show a certificate that this one vouches for. */
+  readonly clientAuthority?: string
+}
+
+/**
+ * Starts an empty etcd of our own, a cluster of one. After a restart it has what it had. With `tls` its gateway cannot
+ * be asked.
+ */
+export async function startEtcd(tls?: EtcdTls): Promise<EtcdServer> {
   const program = requireProgram('etcd')
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-etcd-'))
   const peer = `http://127.0.0.1:${await freePort()}`
-  const urlOf = (port: number) => `http://127.0.0.1:${port}`
-  const launch = (port: number) =>
-    launchServer(program, etcdArguments(urlOf(port), peer, join(folder, 'data')), () => isHealthy(urlOf(port)))
-
-  const { port, first } = await onFreePort(launch)
-  let running = first
-  const url = urlOf(port)
-  return {
-    url,
-    port,
-    ask: (path, request, token) => askGateway(`${url}/v3/${path}`, request, token),
-    stop: async () => {
-      await end(running, 'SIGTERM')
-      rmSync(folder, { recursive: true, force: true })
-    },
-    kill: () => end(running, 'SIGKILL'),
-    restart: async () => {
-      await end(running, 'SIGTERM')
-      running = await launch(port)
-    },
-    pause: () => void running.kill('SIGSTOP'),
-    resume: () => void running.kill('SIGCONT'),
+  // Says how it is to everybody, whatever it asks of its clients.
+  const metrics = `http://127.0.0.1:${await freePort()}`
+  const urlOf = (port: number) => `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
+  const launch = (port: number) => {
+    const settings = { ...settingsOf(urlOf(port), peer, metrics, join(folder, 'data')), ...tlsSettings(tls) }
+    const args = Object.entries(settings).map(([name, value]) => `--${name}=${value}`)
+    return launchServer(program, args, () => isHealthy(metrics))
   }
+
+  const server = await startServer(launch, folder)
+  const url = urlOf(server.port)
+  return { ...server, url, ask: (path, request, token) => askGateway(`${url}/v3/${path}`, request, token) }
 }
 
 /** Quicker elections than usual: a member that starts again is alone and need not wait for others. */
-function etcdArguments(client: string, peer: string, folder: string): string[] {
-  const settings = {
+function settingsOf(client: string, peer: string, metrics: string, folder: string): Record<string, string> {
+  return {
     'data-dir': folder,
     'listen-client-urls': client,
     'advertise-client-urls': client,
+    'listen-metrics-urls': metrics,
     'listen-peer-urls': peer,
     'initial-advertise-peer-urls': peer,
     'initial-cluster': `default=${peer}`,
@@ -63,7 +54,15 @@ function etcdArguments(client: string, peer: string, folder: string): string[] {
     'election-timeout': '200',
     'log-level': 'warn',
   }
-  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
+}
+
+function tlsSettings(tls: EtcdTls | undefined): Record<string, string> {
+  if (tls === undefined) return {}
+  const { cert, key, clientAuthority } = tls
+  const files = { 'cert-file': cert, 'key-file': key }
+  return clientAuthority === undefined
+    ? files
+    : { ...files, 'client-cert-auth': 'true', 'trusted-ca-file': clientAuthority }
 }
 
 async function isHealthy(url: string): Promise<boolean> {

@@ -1,51 +1,30 @@
 /** A private S3 for tests: s3rver in a process of its own, and a proxy that emulates what s3rver lacks. */
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { end, launchServer, onFreePort } from './servers.ts'
+import { launchServer, startServer, type TestServer } from './servers.ts'
 
 /** The one account that s3rver has. It looks at the access key and does not verify signatures. */
 export const s3Credentials = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' }
 export const s3Bucket = 'breakwater-tests'
 
-export interface S3Server {
+export interface S3Server extends TestServer {
   readonly endpoint: string
-  stop(): Promise<void>
-  /** Ends it at once; what it has stays. */
-  kill(): Promise<void>
-  /** Starts it again on the same port, with what it had. */
-  restart(): Promise<void>
-  pause(): void
-  resume(): void
 }
 
-/** Starts s3rver with one empty bucket on a free loopback port. */
+/** Starts s3rver with one empty bucket. After a restart it has what it had. */
 export async function startS3(): Promise<S3Server> {
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-s3-'))
   // For its continuation tokens s3rver uses DES, which OpenSSL has put aside.
   const program = ['--openssl-legacy-provider', join(import.meta.dirname, 's3rver.ts')]
   const launch = (port: number) =>
     launchServer(process.execPath, [...program, folder, String(port), s3Bucket], () => answers(port))
-  const { port, first } = await onFreePort(launch)
-  let running = first
-  return {
-    endpoint: `http://127.0.0.1:${port}`,
-    stop: async () => {
-      await end(running, 'SIGTERM')
-      rmSync(folder, { recursive: true, force: true })
-    },
-    kill: () => end(running, 'SIGKILL'),
-    restart: async () => {
-      await end(running, 'SIGTERM')
-      running = await launch(port)
-    },
-    pause: () => void running.kill('SIGSTOP'),
-    resume: () => void running.kill('SIGCONT'),
-  }
+  const server = await startServer(launch, folder)
+  return { ...server, endpoint: `http://127.0.0.1:${server.port}` }
 }
 
 async function answers(port: number): Promise<boolean> {

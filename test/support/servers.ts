@@ -45,40 +45,33 @@ export function describeWithProgram(program: string, title: string, tests: () =>
   }
 }
 
-export interface RedisServer {
-  readonly url: string
+/** A server of our own, in a process of its own. */
+export interface TestServer {
   readonly port: number
-  /** Ends it in an orderly way and removes its folder. Harmless if it is already gone. */
+  /** Ends it in an orderly way and removes what it kept. Harmless if it is already gone. */
   stop(): Promise<void>
   /** Ends it at once, as a crash would. Clients see their connections break. */
   kill(): Promise<void>
-  /** Starts it again, empty, on the same port, after stopping it if it still runs. */
+  /** Starts it again on the same port, after stopping it if it still runs. */
   restart(): Promise<void>
   /** Freezes it: connections stay open, and nothing answers. */
   pause(): void
   resume(): void
 }
 
-/**
- * Starts an empty redis-server of our own on a free loopback port. It keeps nothing on disk.
- * `more` are settings of redis.conf.
- */
-export async function startRedis(more: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
-  const program = requireProgram('redis-server')
-  const folder = mkdtempSync(join(tmpdir(), 'breakwater-redis-'))
-  const launch = (port: number) => launchServer(program, redisArguments(port, folder, more), () => answersPing(port))
-
+/** Starts a server on a free loopback port. `launch` resolves once it answers; `folder` is what it keeps things in. */
+export async function startServer(
+  launch: (port: number) => Promise<ChildProcess>,
+  folder?: string,
+): Promise<TestServer> {
   const { port, first } = await onFreePort(launch)
   let running = first
-
-  const stop = async () => {
-    await end(running, 'SIGTERM')
-    rmSync(folder, { recursive: true, force: true })
-  }
   return {
-    url: `redis://127.0.0.1:${port}`,
     port,
-    stop,
+    stop: async () => {
+      await end(running, 'SIGTERM')
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+    },
     kill: () => end(running, 'SIGKILL'),
     restart: async () => {
       await end(running, 'SIGTERM')
@@ -87,6 +80,22 @@ export async function startRedis(more: Readonly<Record<string, string>> = {}): P
     pause: () => void running.kill('SIGSTOP'),
     resume: () => void running.kill('SIGCONT'),
   }
+}
+
+export interface RedisServer extends TestServer {
+  readonly url: string
+}
+
+/**
+ * Starts an empty redis-server of our own. It keeps nothing on disk: after a restart it is empty.
+ * `more` are settings of redis.conf.
+ */
+export async function startRedis(more: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
+  const program = requireProgram('redis-server')
+  const folder = mkdtempSync(join(tmpdir(), 'breakwater-redis-'))
+  const launch = (port: number) => launchServer(program, redisArguments(port, folder, more), () => answersPing(port))
+  const server = await startServer(launch, folder)
+  return { ...server, url: `redis://127.0.0.1:${server.port}` }
 }
 
 function redisArguments(port: number, folder: string, more: Readonly<Record<string, string>>): string[] {

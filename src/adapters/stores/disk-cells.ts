@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { link, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { link, open, readFile, rename, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../../core/clock.ts'
@@ -114,7 +114,7 @@ export class DiskCells implements StoreCapabilities {
     const end = performance.now() + patience
     for (;;) {
       try {
-        return await inFolder(lock, () => writeFile(lock, token, { flag: 'wx' }))
+        return await inFolder(lock, () => make(lock, token))
       } catch (error) {
         if (codeOf(error) !== 'EEXIST') throw error
       }
@@ -138,6 +138,19 @@ export class DiskCells implements StoreCapabilities {
     } finally {
       await remove(aside)
     }
+  }
+}
+
+/** Where the token cannot be written, as on a full disk, no lock is left: others would wait for one that nobody holds. */
+async function make(lock: string, token: string): Promise<void> {
+  const file = await open(lock, 'wx')
+  try {
+    await file.writeFile(token)
+  } catch (error) {
+    await remove(lock)
+    throw error
+  } finally {
+    await file.close()
   }
 }
 

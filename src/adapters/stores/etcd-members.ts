@@ -5,12 +5,15 @@ import { Link } from './link.ts'
 
 type Etcd3 = EtcdModule.Etcd3
 type ClientOptions = NonNullable<ConstructorParameters<typeof EtcdModule.Etcd3>[0]>
+type Credentials = Required<NonNullable<ClientOptions['credentials']>>
 type Policy = NonNullable<NonNullable<ClientOptions['faultHandling']>['global']>
 
 export interface EtcdSettings {
   /** `http[s]://host:port` of each member. */
   readonly hosts: readonly string[]
   readonly auth: { readonly username: string; readonly password: string } | undefined
+  /** PEM. Without them, https is what Node trusts. */
+  readonly credentials: { readonly [K in keyof Credentials]: Credentials[K] | undefined } | undefined
   /** ms */
   readonly connectTimeout: number
 }
@@ -127,10 +130,12 @@ export class EtcdMembers {
   }
 
   #member({ Etcd3, EtcdPermissionDeniedError }: typeof EtcdModule, host: string): Member {
-    const { auth, connectTimeout } = this.#settings
+    const { auth, credentials, connectTimeout } = this.#settings
     const client = new Etcd3({
       hosts: host,
       ...(auth && { auth: { ...auth, callOptions: () => ({ deadline: within(connectTimeout) }) } }),
+      // gRPC takes undefined for an authority as well, and then trusts what Node does.
+      ...(credentials && { credentials: credentials as Credentials }),
       grpcOptions: keepAlive,
       defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: within(callTimeout) }),
       faultHandling: { host: () => straight, global: straight },

@@ -1,5 +1,6 @@
+import { createSecureContext } from 'node:tls'
 import { systemClock } from '../../core/clock.ts'
-import { clockOption, duration, quote } from '../../core/options.ts'
+import { clockOption, duration, knownOptions, quote } from '../../core/options.ts'
 import { knownRemoteOptions, type RemoteStore, type RemoteStoreOptions, remoteStore } from '../../core/store/remote.ts'
 import { EtcdBackend } from './etcd-backend.ts'
 import { EtcdMembers, type EtcdSettings } from './etcd-members.ts'
@@ -10,8 +11,20 @@ export interface EtcdStoreOptions extends RemoteStoreOptions {
   /** With `password`, where etcd asks for them. */
   readonly username?: string | undefined
   readonly password?: string | undefined
+  /** For `https://` hosts. Default: trusts what Node does (`NODE_EXTRA_CA_CERTS` adds to it), and shows no certificate. */
+  readonly credentials?: EtcdCredentials | undefined
   /** Milliseconds to wait for a member's first answer. Default 2000. */
   readonly connectTimeout?: number | undefined
+}
+
+/** Certificates as etcd3 takes them, in PEM. */
+export interface EtcdCredentials {
+  /** The authorities to trust, in place of those that Node does. */
+  readonly rootCertificate?: Buffer | undefined
+  /** Of the certificate in `certChain`. */
+  readonly privateKey?: Buffer | undefined
+  /** What this client shows where etcd asks for a certificate (`--client-cert-auth`). */
+  readonly certChain?: Buffer | undefined
 }
 
 const usualPort = '2379'
@@ -24,10 +37,12 @@ const usualPort = '2379'
  * @throws TypeError or RangeError for an option it cannot use.
  */
 export function etcdStore(options: EtcdStoreOptions): RemoteStore {
-  knownRemoteOptions('etcdStore', options, ['hosts', 'username', 'password', 'connectTimeout'])
+  knownRemoteOptions('etcdStore', options, ['hosts', 'username', 'password', 'credentials', 'connectTimeout'])
+  const hosts = hostsOf(options?.hosts)
   const settings: EtcdSettings = {
-    hosts: hostsOf(options?.hosts),
+    hosts,
     auth: authOf(options),
+    credentials: credentialsOf(options.credentials, hosts),
     connectTimeout: duration('connectTimeout', options.connectTimeout, 2000),
   }
   const clock = clockOption('clock', options.clock, systemClock)
@@ -61,4 +76,28 @@ function authOf({ username, password }: EtcdStoreOptions): EtcdSettings['auth'] 
   }
   if (typeof password !== 'string') throw new TypeError('password must be a string beside username')
   return { username, password }
+}
+
+const credentialNames = ['rootCertificate', 'privateKey', 'certChain'] as const
+
+/** What is wrong with them is said without showing them. */
+function credentialsOf(given: EtcdCredentials | undefined, hosts: readonly string[]): EtcdSettings['credentials'] {
+  if (given === undefined) return undefined
+  knownOptions('credentials', given, credentialNames)
+  for (const name of credentialNames) {
+    const isUsable = given[name] === undefined || Buffer.isBuffer(given[name])
+    if (!isUsable) throw new TypeError(`credentials.${name} must be a Buffer of PEM`)
+  }
+  const { rootCertificate, privateKey, certChain } = given
+  if ((privateKey === undefined) !== (certChain === undefined)) {
+    throw new TypeError('credentials need privateKey and certChain together')
+  }
+  if (!hosts.every((host) => host.startsWith('https:'))) throw new TypeError('credentials are for https:// hosts')
+  try {
+    createSecureContext({ ca: rootCertificate, key: privateKey, cert: certChain })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new TypeError(`credentials cannot be used: they must be PEM, and a key that fits its certificate (${code})`)
+  }
+  return { rootCertificate, privateKey, certChain }
 }

@@ -7,7 +7,7 @@ const advice: Readonly<Record<number, string>> = {
   8: 'may not be written by this process',
   10: 'could not be read or written; see whether the disk is full or broken',
   11: 'is damaged; remove it, together with its -wal and -shm files, to start with an empty one',
-  13: 'could not grow: the disk is full. Free some space, or lower maxBytes',
+  13: 'could not grow: the disk is full. Free some space, and keep maxBytes below what the disk has',
   14: 'could not be opened; its folder must exist and be writable',
   26: 'is not a SQLite database, or is damaged; give another path, or remove it to start with an empty one',
 }

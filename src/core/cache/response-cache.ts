@@ -18,7 +18,7 @@ import { primaryKey, remembered } from './key.ts'
 import type { Mount } from './mount.ts'
 import type { RefusalReason } from './policy/storable.ts'
 import { type PurgeRequest, purgeBan } from './purge.ts'
-import { type SharedBans, sharedBansOf } from './shared-bans.ts'
+import { type BanListener, type SharedBans, sharedBansOf } from './shared-bans.ts'
 import { Shelf } from './shelf.ts'
 import { type Runner, type WarmOptions, type WarmReport, warmAll } from './warm.ts'
 
@@ -67,6 +67,8 @@ export class ResponseCache {
   readonly bans: BanLog
   /** @internal The purges of all processes; undefined where nobody shares the store, or it cannot keep them. */
   readonly sharedBans: SharedBans | undefined
+  /** @internal Hears of them; held here and nowhere else, so that it ends with this cache. */
+  readonly banListener: BanListener | undefined
   /** @internal Who leads among all processes; undefined likewise. */
   readonly fleet: Fleet | undefined
   /** @internal */
@@ -108,15 +110,13 @@ export class ResponseCache {
     const shared = {
       clock: this.clock,
       timeout: this.#storeTimeout,
-      isDown: () => healthOf(farTierOf(store)).state === 'down',
+      isDown: watchOf(store),
     }
     const failed = (operation: 'lease' | 'purge', error: unknown): void =>
       this.#tellStore({ type: error === undefined ? 'timeout' : 'error', store: store.name, operation, error })
     this.sharedBans = sharedBansOf(store, store.capabilities, shared)
-    this.sharedBans.listen({
-      purged: () => this.inFlight.closeAll(),
-      failed: (error) => failed('purge', error),
-    })
+    this.banListener = { purged: () => this.inFlight.closeAll(), failed: (error) => failed('purge', error) }
+    this.sharedBans.listen(this.banListener)
     this.fleet = new Fleet(store.capabilities, { ...shared, tell: (error) => failed('lease', error) })
   }
 
@@ -312,8 +312,10 @@ function clean(error: unknown): unknown {
     : new StoreError(withoutCredentials((error as Error).message ?? text))
 }
 
-function farTierOf(store: Store): Store {
-  return isTiered(store) ? store.farTier : store
+/** Whether a store is skipped. The mirror of its purges keeps this, which therefore knows nothing of any cache. */
+function watchOf(store: Store): () => boolean {
+  const far = isTiered(store) ? store.farTier : store
+  return () => healthOf(far).state === 'down'
 }
 
 let shared: ResponseCache | undefined

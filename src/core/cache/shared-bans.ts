@@ -44,7 +44,8 @@ export class SharedBans {
   readonly #interval: number
   readonly #timeout: number
   readonly #isDown: () => boolean
-  readonly #listeners = new Set<BanListener>()
+  /** Weak, as a mirror lives as long as its store, and a cache that nobody holds need not. */
+  readonly #listeners = new Set<WeakRef<BanListener>>()
   #last: Promise<unknown> = Promise.resolve()
   #reading: Promise<void> | undefined
   /** The latest call of the log, which may outlast the time it is given. Never rejects. */
@@ -71,8 +72,11 @@ export class SharedBans {
     bans.isUnread = true
   }
 
+  /** Tells `listener` for as long as somebody else holds it. */
   listen(listener: BanListener): void {
-    this.#listeners.add(listener)
+    // Those who are gone make room for those who come, also where there is never anything to tell.
+    this.#tell(() => {})
+    this.#listeners.add(new WeakRef(listener))
   }
 
   /**
@@ -140,7 +144,7 @@ export class SharedBans {
     if (outcome.type === 'value') return
     this.#failedAt = this.#clock.monotonic()
     const error = outcome.type === 'error' ? outcome.error : undefined
-    for (const listener of this.#listeners) listener.failed(error)
+    this.#tell((listener) => listener.failed(error))
   }
 
   /** Takes in what a reading brought, be it late: the next one goes on from there. */
@@ -152,8 +156,16 @@ export class SharedBans {
       this.#bans.note(ban, soft, at, sequence)
     }
     this.#bans.raise(floor, latest)
-    if (records.length > 0) for (const listener of this.#listeners) listener.purged()
+    if (records.length > 0) this.#tell((listener) => listener.purged())
     void this.#subscribe()
+  }
+
+  #tell(news: (listener: BanListener) => void): void {
+    for (const reference of this.#listeners) {
+      const listener = reference.deref()
+      if (listener === undefined) this.#listeners.delete(reference)
+      else news(listener)
+    }
   }
 
   async #subscribe(): Promise<void> {
