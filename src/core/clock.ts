@@ -1,3 +1,6 @@
+// Imported, because the global is a getter, which is called anew each time.
+import { performance } from 'node:perf_hooks'
+
 /** Where time comes from. Handed in wherever time matters, so that tests can hold it still. */
 export interface Clock {
   /** Wall-clock time in milliseconds since the epoch: what HTTP dates are compared with. */

@@ -46,6 +46,22 @@ export function duration(name: string, value: unknown, fallback: number): number
   throw new RangeError(`${name} must be milliseconds above 0 and at most ${longestTimer}, not ${quote(value)}`)
 }
 
+/** A number above 0 and at most 1, or `fallback` where the option was left out. */
+export function rate(name: string, value: unknown, fallback: number): number {
+  if (value === undefined) return fallback
+  const number = asNumber(name, value)
+  if (number > 0 && number <= 1) return number
+  throw new RangeError(`${name} must be a number above 0 and at most 1, not ${quote(value)}`)
+}
+
+/** A finite number from `least` to `most`, or `fallback` where the option was left out. */
+export function numberBetween(name: string, value: unknown, least: number, most: number, fallback: number): number {
+  if (value === undefined) return fallback
+  const number = asNumber(name, value)
+  if (number >= least && number <= most) return number
+  throw new RangeError(`${name} must be a number from ${least} to ${most}, not ${quote(value)}`)
+}
+
 /** One of `choices`, or `fallback` where the option was left out. */
 export function oneOf<T extends string>(name: string, value: unknown, choices: readonly T[], fallback: T): T {
   if (value === undefined) return fallback
@@ -58,6 +74,13 @@ export function flag(name: string, value: unknown, fallback: boolean): boolean {
   if (value === undefined) return fallback
   if (typeof value === 'boolean') return value
   throw new TypeError(`${name} must be true or false, not ${quote(value)}`)
+}
+
+/** A string that is not empty, or `fallback` where the option was left out. */
+export function text(name: string, value: unknown, fallback: string): string {
+  if (value === undefined) return fallback
+  if (typeof value === 'string' && value !== '') return value
+  throw new TypeError(`${name} must be a string that is not empty, not ${quote(value)}`)
 }
 
 /** A function, or undefined where the option was left out. */
