@@ -29,6 +29,7 @@ export { type EncryptedStoreOptions, type EncryptionKey, encrypted, type Secret 
 export { StoreError } from './core/store/errors.ts'
 export type { HealthState, StoreHealth } from './core/store/health.ts'
 export { type KeyvLike, type KeyvStoreOptions, keyvStore } from './core/store/keyv.ts'
+export { capabilitiesOf } from './core/store/local-capabilities.ts'
 export {
   type EvictionPolicy,
   type MemoryStore,
