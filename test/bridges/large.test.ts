@@ -36,22 +36,19 @@ const kinds: readonly (readonly [string, () => RemoteStore])[] = [
 ]
 
 for (const [kind, make] of kinds) {
-  describe.each(bridges)(`$name: a large body in ${kind}`, (bridge) => {
+  // What differs between stores does not differ between releases of a framework.
+  const some = kind === 'diskStore' ? bridges : bridges.filter(({ name }) => !/4|2|first/.test(name))
+  describe.each(some)(`$name: a large body in ${kind}`, (bridge) => {
     /** A handler that answers as `answer` says; what is stored is never read whole. */
     const start = async (answer: (calls: number) => Answer): Promise<Subject> => {
       const store = make()
-      const whole = vi.spyOn(store, 'get')
+      const [whole, written] = [vi.spyOn(store, 'get'), vi.spyOn(store, 'set')]
       let calls = 0
-      const subject = await startSubject(bridge, { store, cache: { maxStale: 60_000 } }, () => answer(++calls))
+      const subject = await startSubject(bridge, { store, storeTimeout: 5000 }, () => answer(++calls))
       const stored = await subject.request('/')
       expect(statusOf(stored)).toBe('fwd=uri-miss; stored')
       // Written behind the answer.
-      await vi.waitFor(async () => {
-        const inspected = await subject.responses.inspect('http://example.test/')
-        const all = inspected.length > 0 ? inspected : [{ stored: true }]
-        expect(all.every((found) => found.stored) || bridge.side === 'client').toBe(true)
-      })
-      if (bridge.side === 'client') await new Promise((resolve) => setTimeout(resolve, 300))
+      await vi.waitFor(() => expect(written.mock.settledResults[0]?.type).toBe('fulfilled'), 5000)
       expect(whole).not.toHaveBeenCalled()
       return subject
     }
@@ -104,7 +101,8 @@ for (const [kind, make] of kinds) {
     })
 
     test('stands in for an origin that fails', async () => {
-      const subject = await start((calls) => (calls === 1 ? { body: text, headers } : { status: 503 }))
+      const lasting = { ...headers, 'Cache-Control': 'max-age=60, stale-if-error=600' }
+      const subject = await start((calls) => (calls === 1 ? { body: text, headers: lasting } : { status: 503 }))
       subject.clock.pass(61)
       const stale = await subject.request('/')
       expect(stale.status).toBe(200)

@@ -96,6 +96,7 @@ storeSuite({
   afterAll,
   name: 's3Store on a client that was handed in',
   capabilities: true,
+  streams: true,
   without: ['lists', 'channels', 'restart'],
   largest: 2 ** 21,
   create: () => {

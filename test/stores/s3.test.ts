@@ -33,6 +33,7 @@ storeSuite({
   afterAll,
   name: 's3Store on s3rver',
   capabilities: false,
+  streams: true,
   largest: 4 * MiB,
   create: () => {
     const namespace = `suite-${++stores}`

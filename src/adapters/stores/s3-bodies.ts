@@ -11,7 +11,8 @@ export function s3Bodies(objects: ObjectClient, nameOf: (key: string) => string,
   return {
     write: async (key, body, lifetime) => {
       const etag = await objects.write(nameOf(key), body, clock.now() + lifetime)
-      if (etag === '') throw new StoreError('S3 told no ETag of what it wrote: large bodies need it. Lower maxEntrySize')
+      if (etag === '')
+        throw new StoreError('S3 told no ETag of what it wrote: large bodies need it. Lower maxEntrySize')
       return etag
     },
     open: async (key, etag, length) => new S3Body(objects, nameOf(key), etag, length),

@@ -104,9 +104,18 @@ export class KeptBody implements StoredBody {
 interface Begun {
   readonly from: number
   readonly to: number
-  readonly first: Buffer
+  first: Buffer
   readonly pieces: AsyncGenerator<Buffer, void, void>
 }
+
+/** Memory that a slow reader's generator would hold on to. */
+function takeFirst(begun: Begun): Buffer {
+  const { first } = begun
+  begun.first = NOTHING
+  return first
+}
+
+const NOTHING = Buffer.alloc(0)
 
 /** The pieces of a body, each compared with its CRC. */
 class VerifiedBody implements OpenBody {
@@ -157,14 +166,18 @@ class VerifiedBody implements OpenBody {
 
   /** Goes on with what was begun, where that is what is asked for; who comes second begins anew. */
   async *#verified(from: number, to: number): AsyncGenerator<Buffer, void, void> {
-    const begun = this.#begun?.from === from && this.#begun.to === to ? this.#begun : undefined
+    const begun = this.#begun
+    this.#begun = undefined
     let index = from
-    if (begun !== undefined) {
-      this.#begun = undefined
-      yield begun.first
+    let pieces = begun?.pieces
+    if (begun?.from === from && begun.to === to) {
+      yield takeFirst(begun)
       index++
+    } else {
+      void pieces?.return()
+      pieces = this.#pieces(from, to)
     }
-    for await (const piece of begun?.pieces ?? this.#pieces(from, to)) {
+    for await (const piece of pieces ?? []) {
       if (!this.#isUndamaged(index, piece)) throw new StoreError('A stored body is damaged: a checksum is wrong')
       yield piece
       index++
