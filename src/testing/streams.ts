@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { LargeItem, OpenBody, Store, StoreItem, StoreStreams } from '../core/store/store.ts'
 import { itemOf, KiB, minute, newKey } from './items.ts'
-import type { StoreSubject, Suite } from './subject.ts'
+import type { Suite } from './subject.ts'
 
 const size = 3 * KiB * KiB + 1
 

@@ -12,7 +12,7 @@ import { bridges } from './subjects/index.ts'
 
 const MiB = 2 ** 20
 /** Each place of it is told from the others. */
-const text = Array.from({ length: (2 * MiB) / 16 }, (_, i) => `${i}`.padStart(15, '.')).join('\n') + 'the end'
+const text = Array.from({ length: (2 * MiB) / 16 }, (_, i) => `${i}`.padStart(15, '.')).join('\n')
 const sum = (body: string): string => createHash('sha256').update(body).digest('hex')
 
 let server: S3Server

@@ -78,7 +78,10 @@ async function start(answer?: (response: ServerResponse, calls: number) => void)
   const written = vi.spyOn(store, 'set')
   await buffer(await ask(port))
   await vi.waitFor(() => expect(written.mock.settledResults[0]?.type).toBe('fulfilled'), 5000)
-  return { port, store, responses, asked: () => asked, pass: (ms) => void (passed += ms) }
+  const pass = (ms: number): void => {
+    passed += ms
+  }
+  return { port, store, responses, asked: () => asked, pass }
 }
 
 async function ask(port: number, headers: Record<string, string> = {}): Promise<IncomingMessage> {
