@@ -19,7 +19,9 @@ const minute = 60_000
 /** Bodies in a Map, handed out in pieces that fit nothing, and a note of what is open. */
 class MapBodies implements ByteBodies {
   readonly kept = new Map<string, { name: string; body: Buffer }>()
-  open_ = 0
+  stillOpen = 0
+  /** How many were ever opened. */
+  opened = 0
   /** Bytes that were read. */
   read = 0
   /** What is waited for before each piece. */
@@ -36,7 +38,8 @@ class MapBodies implements ByteBodies {
     await this.hold?.()
     const found = this.kept.get(key)
     if (found?.name !== name || found.body.length !== length) return undefined
-    this.open_++
+    this.stillOpen++
+    this.opened++
     const bodies = this
     let close = (): void => {}
     const closed = new Promise<never>((_, reject) => {
@@ -53,7 +56,7 @@ class MapBodies implements ByteBodies {
         }
       },
       close: () => {
-        bodies.open_--
+        bodies.stillOpen--
         close()
       },
     }
@@ -214,7 +217,7 @@ describe('before two tiers', () => {
     expect(bodies.read).toBe(0)
     expect((await guarded.get('fits'))?.body).toBeInstanceOf(Buffer)
     expect(near.get('fits')).toBeDefined()
-    expect(bodies.open_).toBe(0)
+    expect(bodies.stillOpen).toBe(0)
   })
 })
 
@@ -234,8 +237,8 @@ describe('a guard', () => {
     expect(await body.open(0, body.length)).toBeUndefined()
     expect(events).toContainEqual(expect.objectContaining({ type: 'timeout', operation: 'get' }))
     bodies.hold = undefined
-    await sleep(150)
-    expect(bodies.open_).toBe(0)
+    await vi.waitFor(() => expect(bodies.opened).toBe(1))
+    await vi.waitFor(() => expect(bodies.stillOpen).toBe(0))
   })
 
   test('opening that fails is a miss, and told of', async () => {
@@ -243,7 +246,7 @@ describe('a guard', () => {
     bodies.hold = () => Promise.reject(new Error('broken'))
     expect(await body.open(0, body.length)).toBeUndefined()
     expect(events).toContainEqual(expect.objectContaining({ type: 'error', operation: 'get' }))
-    expect(bodies.open_).toBe(0)
+    expect(bodies.stillOpen).toBe(0)
   })
 
   test('what its reader closes while it is read is no failure', async () => {
@@ -256,7 +259,7 @@ describe('a guard', () => {
     open?.close()
     await expect(next).rejects.toThrow('closed')
     expect(events).toEqual([])
-    expect(bodies.open_).toBe(0)
+    expect(bodies.stillOpen).toBe(0)
   })
 
   test('a large item is renewed without its body', async () => {
