@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib'
  * Bytes of a piece, the least that is read and verified of a large body: small enough for many slow readers at once,
  * large enough to be worth a call.
  */
-export const pieceSize = 256 * 1024
+export const pieceSize: number = 256 * 1024
 /** Bytes that are summed up before others have their turn. */
 const atOnce = 4 * 1024 * 1024
 
