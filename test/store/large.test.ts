@@ -156,6 +156,19 @@ test('a description that cannot be true is a miss, and can be deleted', async ()
   }
 })
 
+test.each([0, 1.5 * MiB])(
+  'a body that is damaged at %i is a miss where it is read whole, and is deleted',
+  async (at) => {
+    const bodies = new MapBodies()
+    const store = onMap(bodies)
+    await store.set('a', itemOf(2 * MiB), minute)
+    for (const { body } of bodies.kept.values()) body[at] = (body[at] as number) ^ 1
+    expect(await store.get('a')).toBeUndefined()
+    await vi.waitFor(() => expect(bodies.kept.size).toBe(0))
+    expect(bodies.stillOpen).toBe(0)
+  },
+)
+
 test('a body is not given to another key, though it is renewed under it', async () => {
   const store = onMap()
   const item = itemOf(MiB, { a: 1 })

@@ -117,6 +117,9 @@ function takeFirst(begun: Begun): Buffer {
 
 const NOTHING = Buffer.alloc(0)
 
+/** What was opened turned out not to be whole: no fault of the client that reads it. */
+class BrokenBodyError extends StoreError {}
+
 /** The pieces of a body, each compared with its CRC. */
 class VerifiedBody implements OpenBody {
   readonly #bytes: ByteBody
@@ -151,7 +154,7 @@ class VerifiedBody implements OpenBody {
       yield piece.subarray(Math.max(0, start - offset), Math.min(piece.length, end - offset))
       index++
     }
-    if (index < to) throw new StoreError('A stored body was removed or replaced while it was read')
+    if (index < to) throw new BrokenBodyError('A stored body was removed or replaced while it was read')
   }
 
   close(): void {
@@ -178,7 +181,7 @@ class VerifiedBody implements OpenBody {
       pieces = this.#pieces(from, to)
     }
     for await (const piece of pieces ?? []) {
-      if (!this.#isUndamaged(index, piece)) throw new StoreError('A stored body is damaged: a checksum is wrong')
+      if (!this.#isUndamaged(index, piece)) throw new BrokenBodyError('A stored body is damaged: a checksum is wrong')
       yield piece
       index++
     }
@@ -217,7 +220,7 @@ class VerifiedBody implements OpenBody {
   }
 }
 
-/** All bytes of a stored body; undefined where they cannot be had. Rejects as `open` and `read` do. */
+/** All bytes of a stored body; undefined where it is gone or damaged. Rejects where it could not be read. */
 export async function wholeBody(body: StoredBody): Promise<Buffer | undefined> {
   const open = await body.open(0, body.length)
   if (open === undefined) return undefined
@@ -225,6 +228,9 @@ export async function wholeBody(body: StoredBody): Promise<Buffer | undefined> {
   let position = 0
   try {
     for await (const piece of open.read(0, body.length)) position += piece.copy(whole, position)
+  } catch (error) {
+    if (!(error instanceof BrokenBodyError)) throw error
+    return undefined
   } finally {
     open.close()
   }
