@@ -39,10 +39,12 @@ export {
 export { namespaced } from './core/store/namespaced.ts'
 export {
   type ByteBackend,
+  type ByteBodies,
+  type ByteBody,
   type RemoteStore,
   type RemoteStoreOptions,
   remoteStore,
 } from './core/store/remote.ts'
-export type { Store, StoreItem } from './core/store/store.ts'
+export type { LargeItem, OpenBody, Store, StoredBody, StoreItem, StoreStreams } from './core/store/store.ts'
 export { type TieredStore, type TieredStoreOptions, tieredStore } from './core/store/tiered.ts'
 export type { WrappedStore } from './core/store/wrapper.ts'

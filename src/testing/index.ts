@@ -3,6 +3,7 @@ import { concurrencySuite } from './concurrency.ts'
 import { contractSuite } from './contract.ts'
 import { listSuite } from './lists.ts'
 import { messageSuite } from './messages.ts'
+import { streamSuite } from './streams.ts'
 import type { StoreSubject, StoreSuiteOptions, Suite } from './subject.ts'
 
 export type { AnotherStore, StoreFeature, StoreSubject, StoreSuiteOptions, SuiteContext } from './subject.ts'
@@ -36,6 +37,7 @@ export function storeSuite(options: StoreSuiteOptions): void {
     }
     contractSuite(suite)
     concurrencySuite(suite)
+    if (options.streams) streamSuite(suite)
     if (options.capabilities !== undefined) presenceOfCapabilities(suite, options.capabilities)
     if (options.capabilities === false) return
     capabilitySuite(suite)

@@ -48,6 +48,8 @@ export interface StoreSuiteOptions {
    * Default: tested where there are some, skipped where there are none.
    */
   readonly capabilities?: boolean | undefined
+  /** true for a store with `streams`: they are tried. Default false. */
+  readonly streams?: boolean | undefined
   /** What the store, or its subject, is known not to have: the tests of it are left out instead of skipped. */
   readonly without?: readonly StoreFeature[] | undefined
   /** Milliseconds for one test. Default 30,000. */

@@ -78,6 +78,7 @@ export interface Bridge {
 export interface SubjectOptions extends Partial<Omit<Setting, 'clock' | 'handler'>> {
   /** Default: a memory store of its own. */
   readonly store?: Store
+  readonly storeTimeout?: number
 }
 
 /** A running bridge with all that a test needs to look at. */
@@ -97,11 +98,11 @@ afterEach(async () => {
 /** Starts a handler behind a bridge, with a cache and a clock of its own. It is closed after the test. */
 export async function startSubject(
   bridge: Bridge,
-  { cache = {}, store, ...options }: SubjectOptions,
+  { cache = {}, store, storeTimeout, ...options }: SubjectOptions,
   handler: Handler,
 ): Promise<Subject> {
   const clock = new ManualClock()
-  const responses = new ResponseCache({ clock, store: store ?? memoryStore({ clock }) })
+  const responses = new ResponseCache({ clock, store: store ?? memoryStore({ clock }), storeTimeout })
   const asked: Question[] = []
   const started = await bridge.start({
     ...options,

@@ -75,6 +75,22 @@ describe('the byte limit', () => {
     expect(most).toBeGreaterThan(limits.maxBytes * 0.9)
   })
 
+  test('holds for large bodies, of two that write at the same time', async () => {
+    const limits = { maxBytes: 16 * MiB }
+    const both = [open(limits), open(limits)]
+    let most = 0
+    await Promise.all(
+      both.map(async (store, writer) => {
+        for (let i = 0; i < 60; i++) {
+          await store.set(`key ${writer} ${i}`, itemOf(600_000 + ((i * 7919) % 400) * 1000), minute + i * 1000)
+          most = Math.max(most, bytesIn('items'))
+        }
+      }),
+    )
+    expect(most).toBeLessThanOrEqual(limits.maxBytes * 1.05)
+    expect(bytesIn('items')).toBeGreaterThan(limits.maxBytes * 0.7)
+  })
+
   test('does not count what was replaced or deleted for long', async () => {
     const store = open({ maxBytes })
     await store.set('kept', itemOf(100_000), minute)

@@ -44,7 +44,11 @@ export function describeLocalStore(kind: LocalKind): void {
         close: closeAll,
       }
     },
-    { capabilities: true, without: kind === 'sqlite' ? ['channels', 'restart'] : ['lists', 'channels', 'restart'] },
+    {
+      capabilities: true,
+      streams: kind === 'disk',
+      without: kind === 'sqlite' ? ['channels', 'restart'] : ['lists', 'channels', 'restart'],
+    },
   )
 
   describe(`${kind}Store and other processes`, () => {

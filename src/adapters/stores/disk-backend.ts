@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import type { StoreCapabilities } from '../../core/store/capabilities.ts'
-import type { ByteBackend } from '../../core/store/remote.ts'
+import type { ByteBackend, ByteBodies } from '../../core/store/remote.ts'
 import { DiskCells } from './disk-cells.ts'
 import { DiskFiles, diskError, type Found, inFolder, remove } from './disk-files.ts'
 
@@ -38,6 +39,17 @@ export class DiskBackend implements ByteBackend {
   /** Bytes of this process that are in no step yet. */
   #unnoted = 0
   readonly #writing = new Set<Promise<number>>()
+  /** Bytes that wait for room: they are in the steps, but not yet in the folder. */
+  #waiting = 0
+  readonly bodies: ByteBodies = {
+    write: async (key, body, lifetime) => {
+      const name = randomBytes(9).toString('base64url')
+      await this.#inRoom(body.length, () => this.#items.writeBody(key, this.#clock.now() + lifetime, name, body))
+      return name
+    },
+    open: (key, name, length) => this.#items.openBody(key, name, length),
+    extend: (key, name, lifetime) => this.#items.extendBody(key, name, this.#clock.now() + lifetime),
+  }
 
   constructor(folder: string, maxBytes: number, clock: Clock) {
     this.#root = join(folder, 'breakwater-1')
@@ -69,11 +81,20 @@ export class DiskBackend implements ByteBackend {
   }
 
   async set(key: string, bytes: Buffer, lifetime: number): Promise<void> {
+    await this.#inRoom(bytes.length, () => this.#items.write(key, this.#clock.now() + lifetime, bytes))
+  }
+
+  async #inRoom(bytes: number, write: () => Promise<number>): Promise<void> {
     await this.#makingRoom
     // Counted before it is written, so that what is under way is within the limit too.
-    this.#unnoted += bytes.length + overhead
-    if (this.#unnoted >= this.#step) await this.#watch()
-    const writing = this.#items.write(key, this.#clock.now() + lifetime, bytes)
+    this.#unnoted += bytes + overhead
+    if (this.#unnoted >= this.#step) {
+      this.#waiting += bytes
+      await this.#watch().finally(() => {
+        this.#waiting -= bytes
+      })
+    }
+    const writing = write()
     this.#writing.add(writing)
     await writing.finally(() => this.#writing.delete(writing))
   }
@@ -160,6 +181,7 @@ export class DiskBackend implements ByteBackend {
         bytes += file.bytes
       }
     }
+    bytes += (await this.#items.bytesUnderWay()) + this.#waiting
     if (bytes > this.#maxBytes * (1 - 4 * stepShare)) bytes -= await removeFirst(found, bytes - this.#maxBytes * roomy)
     this.#counted = bytes
     this.#countedAt = at

@@ -3,7 +3,8 @@ import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm } fr
 import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { StoreError, storeError } from '../../core/store/errors.ts'
-import { decodeFile, encodeFile, type Kept } from './disk-format.ts'
+import type { ByteBody } from '../../core/store/remote.ts'
+import { bodyHeader, decodeFile, encodeFile, type Kept } from './disk-format.ts'
 
 /** Files older than this that nobody has given their name are left over from a process that was killed. */
 const leftOver = 10 * 60_000
@@ -42,14 +43,61 @@ export class DiskFiles {
   }
 
   /** Whole or not at all. `expires` in epoch ms. Resolves with the bytes of the file. */
-  async write(key: string, expires: number, value: Uint8Array): Promise<number> {
+  write(key: string, expires: number, value: Uint8Array): Promise<number> {
+    return this.#write(key, expires, [encodeFile(key, expires, value)])
+  }
+
+  /** A body in a file of its own, whole or not at all. `name` tells it from others under the same key. */
+  writeBody(key: string, expires: number, name: string, body: Buffer): Promise<number> {
+    return this.#write(key, expires, [bodyHeader(key, name), body])
+  }
+
+  /** The body of that name and length, to be read even when its file is replaced or removed; undefined for any other. */
+  async openBody(key: string, name: string, length: number): Promise<DiskBody | undefined> {
+    const found = await this.#openBody(key, name)
+    if (found === undefined) return undefined
+    if (found.bytes === length) return new DiskBody(this.#top, found.file, found.start)
+    await found.file.close()
+    return undefined
+  }
+
+  /** Dates a body's file with another end. */
+  async extendBody(key: string, name: string, expires: number): Promise<void> {
+    const found = await this.#openBody(key, name)
+    if (found === undefined) return
+    try {
+      await date(found.file, expires)
+    } finally {
+      await found.file.close()
+    }
+  }
+
+  async #openBody(key: string, name: string): Promise<{ file: FileHandle; start: number; bytes: number } | undefined> {
+    let file: FileHandle | undefined
+    try {
+      file = await open(this.pathOf(key), 'r')
+      const expected = bodyHeader(key, name)
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(expected.length), 0, expected.length, 0)
+      const { size } = await file.stat()
+      if (bytesRead === expected.length && buffer.equals(expected)) {
+        return { file, start: expected.length, bytes: size - expected.length }
+      }
+      await file.close()
+      return undefined
+    } catch (error) {
+      await file?.close()
+      if (isAbsent(error)) return undefined
+      throw diskError(this.#top, error)
+    }
+  }
+
+  async #write(key: string, expires: number, parts: readonly Buffer[]): Promise<number> {
     const path = this.pathOf(key)
-    const file = encodeFile(key, expires, value)
     const temporary = join(this.#temporary, randomUUID())
     try {
-      await inFolder(temporary, () => fill(temporary, file, expires))
+      await inFolder(temporary, () => fill(temporary, parts, expires))
       await inFolder(path, () => rename(temporary, path))
-      return file.length
+      return parts.reduce((sum, { length }) => sum + length, 0)
     } catch (error) {
       await remove(temporary).catch(() => {})
       throw diskError(this.#top, error)
@@ -74,6 +122,15 @@ export class DiskFiles {
         if (stat?.isFile()) yield { path, bytes: stat.size, ends: stat.mtimeMs }
       }
     }
+  }
+
+  /** Bytes of what is being written, by whatever process. */
+  async bytesUnderWay(): Promise<number> {
+    let bytes = 0
+    for (const name of await namesIn(this.#temporary)) {
+      bytes += (await lstat(join(this.#temporary, name)).catch(() => undefined))?.size ?? 0
+    }
+    return bytes
   }
 
   async removeLeftOvers(): Promise<void> {
@@ -148,13 +205,50 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-async function fill(path: string, file: Buffer, expires: number): Promise<void> {
+async function fill(path: string, parts: readonly Buffer[], expires: number): Promise<void> {
   const handle: FileHandle = await open(path, 'wx')
   try {
-    await handle.writeFile(file)
-    const date = Math.min(expires / 1000, never)
-    await handle.utimes(date, date)
+    for (const part of parts) await handle.writeFile(part)
+    await date(handle, expires)
   } finally {
     await handle.close()
+  }
+}
+
+async function date(file: FileHandle, expires: number): Promise<void> {
+  const seconds = Math.min(expires / 1000, never)
+  await file.utimes(seconds, seconds)
+}
+
+/** A body in an open file. */
+class DiskBody implements ByteBody {
+  readonly #folder: string
+  readonly #file: FileHandle
+  readonly #start: number
+  #isClosed = false
+
+  constructor(folder: string, file: FileHandle, start: number) {
+    this.#folder = folder
+    this.#file = file
+    this.#start = start
+  }
+
+  async *read(start: number, end: number, size: number): AsyncGenerator<Buffer, void, void> {
+    for (let position = start; position < end; ) {
+      const piece = Buffer.allocUnsafeSlow(Math.min(size, end - position))
+      const { bytesRead } = await this.#file.read(piece, 0, piece.length, this.#start + position).catch((error) => {
+        throw diskError(this.#folder, error)
+      })
+      if (bytesRead === 0) return
+      position += bytesRead
+      yield bytesRead === piece.length ? piece : piece.subarray(0, bytesRead)
+    }
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    // What is being read is waited for first.
+    this.#file.close().catch(() => {})
   }
 }

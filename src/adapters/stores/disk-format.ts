@@ -33,3 +33,21 @@ export function decodeFile(key: string, file: Buffer): Kept | undefined {
   if (file.readUInt32BE(4) !== crc32(file.subarray(checked))) return undefined
   return { expires: file.readDoubleBE(8), value: file.subarray(start) }
 }
+
+/**
+ * What stands before a body in a file of its own, which is read in parts. Big-endian:
+ *
+ *     u32 magic with version · u16 key length · u16 name length · key · name
+ *
+ * The item it belongs to says when it ends, and has the checksums of its pieces.
+ */
+const bodyMagic = 0x42774402
+
+export function bodyHeader(key: string, name: string): Buffer {
+  const header = Buffer.allocUnsafe(8 + key.length + name.length)
+  header.writeUInt32BE(bodyMagic, 0)
+  header.writeUInt16BE(key.length, 4)
+  header.writeUInt16BE(name.length, 6)
+  header.write(key + name, 8, 'latin1')
+  return header
+}

@@ -19,7 +19,7 @@ export interface DiskStoreOptions extends RemoteStoreOptions {
 const MiB = 1024 * 1024
 
 /**
- * A store in a folder, one file for each item (or for each 512 KiB of a large one), which several processes of a
+ * A store in a folder, one file for each item and one more for a large body, which several processes of a
  * machine may share and which outlives them. Files appear whole or not at all, even where a process is killed while it
  * writes. Nothing is forced to the disk, so that a crash of the machine may damage the last files: those are misses.
  * Where items are mostly small, `sqliteStore` needs much less CPU.

@@ -4,9 +4,15 @@ import { failureOf, type S3Place, unreached } from './s3-errors.ts'
 import {
   expiryText,
   type FoundObject,
+  headDeadline,
+  isOther,
+  isPart,
   isRefusal,
   type ObjectClient,
   type ObjectPage,
+  type ObjectPart,
+  rangeOf,
+  timeoutFor,
   type WriteCondition,
 } from './s3-objects.ts'
 
@@ -66,6 +72,35 @@ export class FetchClient implements ObjectClient {
     throw failureOf(what, answer, this.#settings.place)
   }
 
+  async write(key: string, bytes: Buffer, expires: number): Promise<string> {
+    const what = 'write an object'
+    const headers = { 'x-amz-meta-expires': expiryText(expires) }
+    const timeout = timeoutFor(bytes.length, this.#settings.timeout)
+    const call: Call = { what, method: 'PUT', url: this.#urlOf(key), body: bytes, headers, isRepeatable: true }
+    const answer = await this.#call(call, AbortSignal.timeout(timeout))
+    if (answer.status !== 200) throw failureOf(what, answer, this.#settings.place)
+    return answer.headers.get('etag') ?? ''
+  }
+
+  async read(key: string, part: ObjectPart, signal: AbortSignal): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const what = 'read an object'
+    const headers = { range: rangeOf(part), 'if-match': part.etag }
+    const call: Call = { what, method: 'GET', url: this.#urlOf(key), headers, isRepeatable: true }
+    const deadline = headDeadline(signal, this.#settings.timeout)
+    try {
+      const response = await this.#attempt(call, () => this.#part(call, deadline.signal))
+      if (!(response instanceof Response)) {
+        if (isOther(response.status, response.code)) return undefined
+        throw failureOf(what, response, this.#settings.place)
+      }
+      const { body, headers: fields } = response
+      if (isPart(part, fields.get('etag'), fields.get('content-range'))) return body ?? undefined
+      return void (await body?.cancel())
+    } finally {
+      deadline.arrived()
+    }
+  }
+
   async delete(key: string): Promise<void> {
     const what = 'delete an object'
     const answer = await this.#call({ what, method: 'DELETE', url: this.#urlOf(key), isRepeatable: true })
@@ -91,15 +126,18 @@ export class FetchClient implements ObjectClient {
     return this.#settings.root + key.split('/').map(encodeURIComponent).join('/')
   }
 
+  #call(call: Call, signal: AbortSignal = AbortSignal.timeout(this.#settings.timeout)): Promise<Answer> {
+    return this.#attempt(call, async () => answerOf(await this.#send(call, signal)))
+  }
+
   /** Sends it; once more where the first was met by a passing failure and a second does no harm. */
-  async #call(call: Call): Promise<Answer> {
-    const signal = AbortSignal.timeout(this.#settings.timeout)
+  async #attempt<T extends { readonly status: number }>(call: Call, send: () => Promise<T>): Promise<T> {
     try {
-      const answer = await this.#send(call, signal)
-      return call.isRepeatable && isPassing(answer) ? await this.#send(call, signal) : answer
+      const answer = await send()
+      return call.isRepeatable && isPassing(answer) ? await send() : answer
     } catch (error) {
       if (!call.isRepeatable || !isBrokenConnection(error)) throw this.#unreached(call, error)
-      return await this.#send(call, signal).catch((again) => {
+      return await send().catch((again) => {
         throw this.#unreached(call, again)
       })
     }
@@ -109,14 +147,17 @@ export class FetchClient implements ObjectClient {
     return unreached(what, error, this.#settings.timeout, this.#settings.place)
   }
 
-  async #send({ method, url, body, headers }: Call, signal: AbortSignal): Promise<Answer> {
+  /** A part is not read here. */
+  async #part(call: Call, signal: AbortSignal): Promise<Response | Answer> {
+    const response = await this.#send(call, signal)
+    return response.status === 206 ? response : answerOf(response)
+  }
+
+  async #send({ method, url, body, headers }: Call, signal: AbortSignal): Promise<Response> {
     const signer = await this.#load()
     const request = await signer.sign(url, { method, ...(body && { body }), ...(headers && { headers }) })
     // A redirect would carry the signature to somebody else.
-    const response = await fetch(request, { signal, redirect: 'manual' })
-    const bytes = Buffer.from(await response.arrayBuffer())
-    const code = response.ok ? '' : (textsIn(bytes.toString(), 'Code')[0] ?? '')
-    return { status: response.status, code, headers: response.headers, body: bytes }
+    return fetch(request, { signal, redirect: 'manual' })
   }
 
   #load(): Promise<AwsClient> {
@@ -139,7 +180,13 @@ function conditionFields(condition: WriteCondition): Record<string, string> {
   return condition === 'absent' ? { 'if-none-match': '*' } : { 'if-match': condition.etag }
 }
 
-function isPassing({ status }: Answer): boolean {
+async function answerOf(response: Response): Promise<Answer> {
+  const body = Buffer.from(await response.arrayBuffer())
+  const code = response.ok ? '' : (textsIn(body.toString(), 'Code')[0] ?? '')
+  return { status: response.status, code, headers: response.headers, body }
+}
+
+function isPassing({ status }: { readonly status: number }): boolean {
   return status === 429 || status === 500 || status === 502 || status === 503
 }
 

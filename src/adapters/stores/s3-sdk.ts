@@ -2,9 +2,15 @@ import { failureOf, type S3Place, unreached } from './s3-errors.ts'
 import {
   expiryText,
   type FoundObject,
+  headDeadline,
+  isOther,
+  isPart,
   isRefusal,
   type ObjectClient,
   type ObjectPage,
+  type ObjectPart,
+  rangeOf,
+  timeoutFor,
   type WriteCondition,
 } from './s3-objects.ts'
 
@@ -31,9 +37,16 @@ export interface SdkSettings {
   readonly place: S3Place
 }
 
+/** In Node a stream, which is also read as one. */
+interface Body extends Partial<AsyncIterable<Uint8Array>> {
+  transformToByteArray(): Promise<Uint8Array>
+  destroy?(): unknown
+}
+
 interface Got {
-  readonly Body?: { transformToByteArray(): Promise<Uint8Array> }
+  readonly Body?: Body
   readonly ETag?: string
+  readonly ContentRange?: string
 }
 
 interface Listed {
@@ -78,6 +91,40 @@ export class SdkClient implements ObjectClient {
     })
   }
 
+  async write(key: string, bytes: Buffer, expires: number): Promise<string> {
+    const { PutObjectCommand } = this.#settings.commands
+    const input = { Key: key, Body: bytes, Metadata: { expires: expiryText(expires) } }
+    const timeout = timeoutFor(bytes.length, this.#settings.timeout)
+    const send = (signal: AbortSignal): Promise<unknown> => this.#send(PutObjectCommand, input, signal)
+    const written = (await this.#within('write an object', send, AbortSignal.timeout(timeout))) as Got
+    return written.ETag ?? ''
+  }
+
+  async read(key: string, part: ObjectPart, signal: AbortSignal): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const deadline = headDeadline(signal, this.#settings.timeout)
+    try {
+      const got = await this.#within('read an object', () => this.#part(key, part, deadline.signal), deadline.signal)
+      const body = got?.Body
+      if (got === undefined || body === undefined) return undefined
+      if (!isPart(part, got.ETag, got.ContentRange)) return void body.destroy?.()
+      signal.addEventListener('abort', () => body.destroy?.(), { once: true })
+      return Symbol.asyncIterator in body ? (body as AsyncIterable<Uint8Array>) : onePiece(body)
+    } finally {
+      deadline.arrived()
+    }
+  }
+
+  async #part(key: string, part: ObjectPart, signal: AbortSignal): Promise<Got | undefined> {
+    const { GetObjectCommand } = this.#settings.commands
+    const input = { Key: key, Range: rangeOf(part), IfMatch: part.etag }
+    try {
+      return (await this.#send(GetObjectCommand, input, signal)) as Got
+    } catch (error) {
+      if (isOther(statusOf(error), nameOf(error))) return undefined
+      throw error
+    }
+  }
+
   async delete(key: string): Promise<void> {
     const { DeleteObjectCommand } = this.#settings.commands
     await this.#within('delete an object', (signal) => this.#send(DeleteObjectCommand, { Key: key }, signal))
@@ -99,9 +146,12 @@ export class SdkClient implements ObjectClient {
   }
 
   /** One deadline over the request and its answer, whether or not the client heeds the signal. */
-  async #within<T>(what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #within<T>(
+    what: string,
+    work: (signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal = AbortSignal.timeout(this.#settings.timeout),
+  ): Promise<T> {
     const { timeout, place } = this.#settings
-    const signal = AbortSignal.timeout(timeout)
     try {
       return await Promise.race([work(signal), aborted(signal)])
     } catch (error) {
@@ -110,6 +160,10 @@ export class SdkClient implements ObjectClient {
       throw unreached(what, signal.aborted ? signal.reason : error, timeout, place)
     }
   }
+}
+
+async function* onePiece(body: Body): AsyncGenerator<Uint8Array, void, void> {
+  yield await body.transformToByteArray()
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

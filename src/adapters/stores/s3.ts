@@ -4,12 +4,14 @@ import type { StoreCapabilities } from '../../core/store/capabilities.ts'
 import { StoreError } from '../../core/store/errors.ts'
 import {
   type ByteBackend,
+  type ByteBodies,
   knownRemoteOptions,
   type RemoteStore,
   type RemoteStoreOptions,
   remoteStore,
 } from '../../core/store/remote.ts'
 import { datedHeader, undated } from './dated-bytes.ts'
+import { s3Bodies } from './s3-bodies.ts'
 import { s3Capabilities } from './s3-capabilities.ts'
 import type { S3Place } from './s3-errors.ts'
 import { FetchClient } from './s3-fetch.ts'
@@ -45,7 +47,10 @@ export interface S3StoreOptions extends RemoteStoreOptions {
    * then has the store counters and locks. Default false.
    */
   readonly conditionalWrites?: boolean | undefined
-  /** Milliseconds for a request and its answer. Default 10,000. A guard outside gives up earlier. */
+  /**
+   * Milliseconds for a request and its answer; for a large body, for each 8 MiB that are written and until the first
+   * byte that is read. Default 10,000. A guard outside gives up earlier.
+   */
   readonly requestTimeout?: number | undefined
 }
 
@@ -159,6 +164,7 @@ interface BucketSettings {
 
 class InBucket implements ByteBackend {
   readonly capabilities: StoreCapabilities | undefined
+  readonly bodies: ByteBodies
   readonly #objects: ObjectClient
   readonly #namespace: string
   readonly #clock: Clock
@@ -167,6 +173,7 @@ class InBucket implements ByteBackend {
     this.#objects = objects
     this.#namespace = namespace
     this.#clock = clock
+    this.bodies = s3Bodies(objects, objectKey, clock)
     this.capabilities = isConditional ? s3Capabilities(objects, objectKey, clock) : undefined
   }
 
@@ -230,7 +237,7 @@ class InBucket implements ByteBackend {
 }
 
 /**
- * The name of an object for a key of the store: `bw/<digest>`, its chunks `bw/<digest>.<n>`, and `bw/cap/<digest>`. No
+ * The name of an object for a key of the store: `bw/<digest>`, its body `bw/<digest>.body` where that is large, and `bw/cap/<digest>`. No
  * name is another's folder, and none holds a character that needs escaping, as services differ in both.
  */
 function objectKey(key: string): string {

@@ -71,7 +71,14 @@ class OnStore implements KeyvCacheStore {
     names: readonly string[],
   ): Promise<GetResult | undefined> {
     const item = await this.#store.get(answerKey(primary, generation, method, names, headers))
-    if (item === undefined || !isAnswerMeta(item.meta) || item.meta.deleteAt <= systemClock.now()) return undefined
+    // A Keyv has whole bodies only.
+    if (
+      item === undefined ||
+      !Buffer.isBuffer(item.body) ||
+      !isAnswerMeta(item.meta) ||
+      item.meta.deleteAt <= systemClock.now()
+    )
+      return undefined
     const { kind: _kind, names: _names, ...value } = item.meta
     return {
       ...value,

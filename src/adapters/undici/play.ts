@@ -1,14 +1,12 @@
-import { follow, type Recording } from '../../core/cache/recording.ts'
-import type { Reply } from '../../core/cache/reply.ts'
+import { type Reply, streamOf } from '../../core/cache/reply.ts'
 import { Playback } from './playback.ts'
 import type { Handler } from './types.ts'
 
 /** Answers a handler with a reply, at once as far as its content is here. */
 export function play(reply: Reply, handler: Handler): void {
+  const content = streamOf(reply)
   const playback =
-    reply.follows === undefined
-      ? new WholePlayback(reply, handler)
-      : new FollowingPlayback(reply, handler, reply.follows)
+    content === undefined ? new WholePlayback(reply, handler) : new StreamPlayback(reply, handler, content)
   playback.start()
 }
 
@@ -26,15 +24,20 @@ class WholePlayback extends Playback {
   }
 }
 
-/** An answer whose content is still being recorded: it is pulled at the handler's own speed. */
-class FollowingPlayback extends Playback {
-  readonly #content: AsyncGenerator<Buffer, void, void>
+/** An answer whose content is still being recorded, or lies in a store: it is pulled at the handler's own speed. */
+class StreamPlayback extends Playback {
+  readonly #content: AsyncIterableIterator<Buffer, void, void>
   #rest: Buffer = EMPTY
   #pulling = false
 
-  constructor(reply: Reply, handler: Handler, recording: Recording) {
+  constructor(reply: Reply, handler: Handler, content: AsyncIterableIterator<Buffer, void, void>) {
     super(reply, handler)
-    this.#content = follow(recording)
+    this.#content = content
+  }
+
+  protected override fail(error: unknown): void {
+    void this.#content.return?.()
+    super.fail(error)
   }
 
   protected override flow(): void {

@@ -1,4 +1,5 @@
 import type { Decision } from '../../core/cache/mount.ts'
+import { dismiss } from '../../core/cache/reply.ts'
 import type { Controller, Handler, RawFields } from './types.ts'
 
 /** The parts of an AbortSignal and of an EventEmitter that may serve as one. */
@@ -99,7 +100,10 @@ export class Waiting implements Controller {
 /** Lets those who wait for this request's answer know that there will be none. */
 function giveBack(decision: Decision): void {
   switch (decision.kind) {
+    case 'hit':
+      return dismiss(decision.reply)
     case 'stale':
+      dismiss(decision.reply)
       return decision.refresh?.abandon()
     case 'validate':
     case 'miss':

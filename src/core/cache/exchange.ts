@@ -6,6 +6,7 @@ import { parseGroups } from '../http/groups.ts'
 import { combined, type Fields, fieldsOf, firstLine, type RequestHead, type ResponseHead } from '../http/message.ts'
 import { parseContentRange } from '../http/range.ts'
 import { parseTags } from '../http/surrogate.ts'
+import type { ItemBody } from '../store/guard.ts'
 import type { Lease } from '../store/lease.ts'
 import { describeEntry, type Entry, type StoredRange } from './entry.ts'
 import type { Flight, LeadersAnswer } from './in-flight.ts'
@@ -148,7 +149,7 @@ export class Exchange {
   }
 
   /** The handler need not run: another process has stored the answer. */
-  adopt(entry: Entry, body: Buffer): void {
+  adopt(entry: Entry, body: ItemBody): void {
     if (this.#leads) this.#flight?.complete(this.#answer(entry), body)
     this.#leave()
   }
@@ -399,7 +400,7 @@ export class Exchange {
     const { entry, body } = this.#held as Held
     const fresh = this.#updated(entry, response, now)
     const status: StatusParts = { fwd: this.reason, fwdStatus: 304 }
-    const { name } = this.#mount.settings
+    const reply = this.#replyHeld(fresh.entry, body, now, status)
     if (fresh.judged.store) {
       this.#mount.tellFreshened(this.request)
       this.#keep(fresh.entry, body)
@@ -407,7 +408,16 @@ export class Exchange {
       this.#remove()
       this.#refuse(fresh.judged.reason)
     }
-    return { kind: 'replace', reply: replyFrom(fresh.entry, body, this.request, now, name, status) }
+    return { kind: 'replace', reply }
+  }
+
+  /** An answer from the stored response. It has a large body's hold of its own, as this exchange's may end before. */
+  #replyHeld(entry: Entry, body: ItemBody, now: number, status: StatusParts): Reply {
+    const reply = replyFrom(entry, body, this.request, now, this.#mount.settings.name, status)
+    const pin = this.#held?.pin
+    if (pin !== undefined) reply.stored?.use(pin.share())
+    // Nobody reads the answer to a refresh, which need not hold the body for it.
+    return this.#behind && reply.stored !== undefined ? { ...reply, stored: undefined } : reply
   }
 
   /** The stored response with the fields of a 304, or of a 200 to HEAD (RFC 9111 sections 3.2 and 4.3.4). */
@@ -437,22 +447,17 @@ export class Exchange {
   }
 
   #standIn(failure: OriginFailure, now: number, status: number | undefined): Reply | undefined {
-    const { profile, name } = this.#mount.settings
+    const { profile } = this.#mount.settings
     const held = this.#held
     if (held === undefined || !mayStandIn(held.entry, failure, this.#control, profile, now)) return undefined
     this.#mount.tellStale(this.request, 'origin-failed')
+    const parts: StatusParts = { fwd: this.reason, ttl: held.entry.ttl(now), detail: 'origin-failed' }
+    const told = status === undefined ? parts : { ...parts, fwdStatus: status }
+    const reply = this.#replyHeld(held.entry, held.body, now, told)
     if (this.#leads) this.#flight?.lost()
     this.#isPassed = true
     this.#leave()
-    const parts: StatusParts = { fwd: this.reason, ttl: held.entry.ttl(now), detail: 'origin-failed' }
-    return replyFrom(
-      held.entry,
-      held.body,
-      this.request,
-      now,
-      name,
-      status === undefined ? parts : { ...parts, fwdStatus: status },
-    )
+    return reply
   }
 
   // Recording
@@ -502,13 +507,13 @@ export class Exchange {
     recording.fail('truncated')
   }
 
-  #keep(entry: Entry, body: Buffer): void {
+  #keep(entry: Entry, body: ItemBody): void {
     this.#store(entry, body)
     if (this.#leads) this.#flight?.complete(this.#answer(entry), body)
     this.#leave()
   }
 
-  #store(entry: Entry, body: Buffer): void {
+  #store(entry: Entry, body: ItemBody): void {
     if (this.#flight !== undefined && this.#flight.epoch !== this.#epoch) return this.#tellRefused('invalidated')
     this.#written = this.#mount.keep(this.#primary as string, entry, body, this.request)
     this.stored = true
@@ -523,6 +528,7 @@ export class Exchange {
     this.#state = 'done'
     this.#leads = false
     this.#dropRecording()
+    this.#held?.pin?.release()
     if (this.#lease !== undefined) void this.#giveUp()
     if (this.#flight !== undefined) this.#mount.responses.inFlight.leave(this.#flight)
   }

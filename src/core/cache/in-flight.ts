@@ -1,3 +1,4 @@
+import type { ItemBody } from '../store/guard.ts'
 import type { Entry } from './entry.ts'
 import type { Recording } from './recording.ts'
 
@@ -17,7 +18,7 @@ export interface Follower {
   /** The leader's answer may be shared and its head is known. True if the follower goes on with it. */
   announce(answer: LeadersAnswer, recording: Recording): boolean
   /** The leader's answer is complete. */
-  complete(answer: LeadersAnswer, body: Buffer): void
+  complete(answer: LeadersAnswer, body: ItemBody): void
   /** The leader's answer may not be shared: go your own way. */
   release(): void
   /** The leader failed or left: take its place. */
@@ -70,7 +71,7 @@ export class Flight {
     }
   }
 
-  complete(answer: LeadersAnswer, body: Buffer): void {
+  complete(answer: LeadersAnswer, body: ItemBody): void {
     this.#end((follower) => follower.complete(answer, body))
   }
 

@@ -1,7 +1,7 @@
 import { eventChannel } from '../events.ts'
 import type { CacheControl } from '../http/cache-control.ts'
 import type { Fields, FieldValue, RequestHead } from '../http/message.ts'
-import type { StoreBudget } from '../store/guard.ts'
+import type { ItemBody, StoreBudget } from '../store/guard.ts'
 import type { Entry } from './entry.ts'
 import { storeLifetime } from './entry.ts'
 import { Exchange, type ForwardReason } from './exchange.ts'
@@ -16,6 +16,7 @@ import type { RefusalReason } from './policy/storable.ts'
 import { forbiddenReply, type Reply, replyFrom } from './reply.ts'
 import type { ResponseCache } from './response-cache.ts'
 import { type Asking, type Finding, type Held, isHeld } from './shelf.ts'
+import { isUnpinned, pinned, unpinned } from './stored-part.ts'
 import { Waiting } from './waiting.ts'
 
 /** What to do with a request. */
@@ -161,10 +162,14 @@ export class Mount {
     const { entry, body } = finding
     const evaluation = evaluate(entry, control, profile, now)
     if (evaluation === 'fresh') {
-      this.responses.counts.hits++
-      const hit = events.hit
-      if (hit.hasSubscribers) hit.publish({ ...this.#about(request), age: now - entry.bornAt })
-      return { kind: 'hit', reply: replyFrom(entry, body, request, now, name) }
+      const reply = replyFrom(entry, body, request, now, name)
+      if (reply.stored === undefined) return this.#hit(request, entry, reply, now)
+      return this.whenOpen(
+        asked,
+        reply,
+        () => this.#decide(asked, undefined),
+        () => this.#hit(request, entry, reply, now),
+      )
     }
     const onlyIfCached = control?.onlyIfCached === true && profile.requestDirectives.onlyIfCached
     if (evaluation === 'validate') {
@@ -177,9 +182,34 @@ export class Mount {
     if (mayRefresh && (refresh === 'first' || this.#needsClient(asked, entry))) {
       return this.#forward(asked, 'stale', finding)
     }
-    this.tellStale(request, evaluation === 'stale' ? 'while-revalidate' : 'max-stale')
     const reply = replyFrom(entry, body, request, now, name)
-    return { kind: 'stale', reply, refresh: mayRefresh ? this.#refresh(asked, finding) : undefined }
+    return this.whenOpen(
+      asked,
+      reply,
+      () => this.#decide(asked, undefined),
+      () => {
+        this.tellStale(request, evaluation === 'stale' ? 'while-revalidate' : 'max-stale')
+        return { kind: 'stale', reply, refresh: mayRefresh ? this.#refresh(asked, finding) : undefined }
+      },
+    )
+  }
+
+  #hit(request: RequestHead, entry: Entry, reply: Reply, now: number): Decision {
+    this.responses.counts.hits++
+    const { hit } = events
+    if (hit.hasSubscribers) hit.publish({ ...this.#about(request), age: now - entry.bornAt })
+    return { kind: 'hit', reply }
+  }
+
+  /** Decides once an answer's content can be read; `otherwise` where a large stored body is gone or damaged. */
+  whenOpen(
+    { budget, signal }: Asked,
+    { stored }: Reply,
+    otherwise: () => Decision | Promise<Decision>,
+    decide: () => Decision,
+  ): Decision | Promise<Decision> {
+    if (stored === undefined) return decide()
+    return stored.open(budget, signal).then((isOpen) => (isOpen ? decide() : otherwise()))
   }
 
   /**
@@ -227,7 +257,12 @@ export class Mount {
 
   #forward(asked: Asked, reason: ForwardReason, finding: Finding): Decision | Promise<Decision> {
     const flight = this.responses.inFlight.get(flightKey(asked, finding))
-    if (flight?.led && this.#mayFollow(asked, finding)) return this.#follow(asked, reason, finding, flight)
+    if (flight?.led && this.#mayFollow(asked, finding)) {
+      return this.#follow(asked, reason, isHeld(finding) ? unpinned(finding) : finding, flight)
+    }
+    if (isHeld(finding) && isUnpinned(finding)) {
+      return this.#pin(asked, finding, (held) => this.#forward(asked, reason, held))
+    }
     const mayLead = this.#mayLead(asked, finding)
     const { fleet } = this.responses
     const isWaiting = this.settings.collapseTimeout !== undefined && takesStored(asked, reason)
@@ -235,6 +270,15 @@ export class Mount {
       return this.#send(asked, reason, finding, mayLead)
     }
     return this.#sendInTurn(asked, reason, finding, fleet)
+  }
+
+  /**
+   * A large stored body is held open while its response is validated, so that it is there when the origin says that it
+   * still holds, or fails. What cannot be opened is not there.
+   */
+  async #pin(asked: Asked, held: Held, next: (held: Held) => Decision | Promise<Decision>): Promise<Decision> {
+    const found = await pinned(held, asked.budget, asked.signal)
+    return found === undefined ? this.#decide(asked, undefined) : next(found)
   }
 
   /** Leads among all processes that share the store, or answers with what another of them stores. */
@@ -269,15 +313,21 @@ export class Mount {
     return this.#decisionFor(asked, reason, exchange)
   }
 
-  #adopt({ request }: Asked, reason: ForwardReason, exchange: Exchange, { entry, body }: Held): Decision {
+  #adopt(asked: Asked, reason: ForwardReason, exchange: Exchange, { entry, body }: Held): Decision | Promise<Decision> {
+    const { request } = asked
     exchange.adopt(entry, body)
     this.responses.rememberShared(exchange.primary as string)
-    this.tellCollapsed(request)
     const now = this.responses.clock.now()
-    return {
-      kind: 'hit',
-      reply: replyFrom(entry, body, request, now, this.settings.name, { fwd: reason, collapsed: true }),
-    }
+    const reply = replyFrom(entry, body, request, now, this.settings.name, { fwd: reason, collapsed: true })
+    return this.whenOpen(
+      asked,
+      reply,
+      () => this.#send(asked, reason, undefined, false),
+      () => {
+        this.tellCollapsed(request)
+        return { kind: 'hit', reply }
+      },
+    )
   }
 
   /** What all processes agree on for a request, if it is fresh. */
@@ -368,7 +418,10 @@ export class Mount {
   }
 
   /** For followers: go on alone. */
-  sendOn(asked: Asked, reason: ForwardReason, finding: Finding): Decision {
+  sendOn(asked: Asked, reason: ForwardReason, finding: Finding): Decision | Promise<Decision> {
+    if (isHeld(finding) && isUnpinned(finding)) {
+      return this.#pin(asked, finding, (held) => this.#send(asked, reason, held, false))
+    }
     return this.#send(asked, reason, finding, false)
   }
 
@@ -384,7 +437,7 @@ export class Mount {
     finding: Finding,
     names: readonly string[],
   ): Decision | Promise<Decision> {
-    if (asked.regrouped !== undefined) return this.#send(asked, reason, finding, false)
+    if (asked.regrouped !== undefined) return this.sendOn(asked, reason, finding)
     const regrouped = variantKey(asked.primary, names, asked.request.fields)
     return this.#forward({ ...asked, regrouped }, reason, finding)
   }
@@ -397,7 +450,7 @@ export class Mount {
   // What exchanges report
 
   /** Returns a promise where the store has it later. */
-  keep(primary: string, entry: Entry, body: Buffer, request: RequestHead): unknown {
+  keep(primary: string, entry: Entry, body: ItemBody, request: RequestHead): unknown {
     const { responses, settings } = this
     const now = responses.clock.now()
     // What is stored only to be validated is of no use to those who wait.

@@ -2,8 +2,10 @@ import { cacheStatus } from '../http/cache-status.ts'
 import type { FieldLines, RequestHead } from '../http/message.ts'
 import { parseRange, rangeApplies, requestedRange } from '../http/range.ts'
 import { evaluateConditions } from '../http/validators.ts'
+import type { ItemBody } from '../store/guard.ts'
 import { CONTENT_FIELDS, type Entry, withoutFields } from './entry.ts'
-import type { Recording } from './recording.ts'
+import { follow, type Recording } from './recording.ts'
+import { StoredPart } from './stored-part.ts'
 
 /** An answer from the cache, ready to be written. Its arrays and its body belong to the cache: never change them. */
 export interface Reply {
@@ -15,6 +17,8 @@ export interface Reply {
   readonly body: Buffer | undefined
   /** The recording in flight whose bytes are the content. */
   readonly follows: Recording | undefined
+  /** The part of a large stored body that is the content: who does not send it must `dismiss` the answer. */
+  readonly stored?: StoredPart | undefined
   /** Names the identity body, for layers that remember encodings of it; undefined for parts and errors. */
   readonly bodyIdentity: string | undefined
   /** The bridge's remark on how the stored answer was given. */
@@ -30,6 +34,23 @@ export interface StatusParts {
   readonly stored?: boolean
   readonly collapsed?: boolean
   readonly detail?: string
+}
+
+/** Content that is not all here, to be pulled at the reader's own speed; undefined where it is all in `body`. */
+export function streamOf({ follows, stored }: Reply): AsyncIterableIterator<Buffer, void, void> | undefined {
+  return follows === undefined ? stored : follow(follows)
+}
+
+/** Gives back what an answer that is not sent holds open. */
+export function dismiss({ stored }: Reply): void {
+  stored?.close()
+}
+
+/** Bytes of a stored body as an answer's content; `end` exclusive. */
+function contentOf(body: ItemBody, start: number, end: number): Pick<Reply, 'body' | 'follows' | 'stored'> {
+  if (!Buffer.isBuffer(body)) return { body: undefined, follows: undefined, stored: new StoredPart(body, start, end) }
+  const part = start === 0 && end === body.length ? body : body.subarray(start, end)
+  return { body: part, follows: undefined }
 }
 
 /** Whether a request can be answered with the whole entry as it is. */
@@ -48,7 +69,7 @@ function isPlain({ method, fields }: RequestHead): boolean {
  */
 export function replyFrom(
   entry: Entry,
-  body: Buffer,
+  body: ItemBody,
   request: RequestHead,
   now: number,
   name: string | false,
@@ -59,6 +80,9 @@ export function replyFrom(
   const identity = status === 200 ? `${entry.id}.${entry.version}` : undefined
   if (isPlain(request) && entry.range === undefined) {
     const lines = plainHit ? entry.hitLines(now, name) : completeLines(entry.lines, entry, now, name, parts)
+    if (!Buffer.isBuffer(body)) {
+      return { status, statusText, lines, ...contentOf(body, 0, body.length), bodyIdentity: identity, note }
+    }
     return { status, statusText, lines, body, follows: undefined, bodyIdentity: identity, note }
   }
   if (status >= 200 && status < 300 && isNotModified(entry, request)) {
@@ -80,8 +104,8 @@ export function replyFrom(
     if (ranged !== undefined) return ranged
   }
   const lines = plainHit ? entry.hitLines(now, name) : completeLines(entry.lines, entry, now, name, parts)
-  const content = request.method === 'HEAD' ? undefined : body
-  return { status, statusText, lines, body: content, follows: undefined, bodyIdentity: identity, note }
+  const content = request.method === 'HEAD' ? { body: undefined, follows: undefined } : contentOf(body, 0, body.length)
+  return { status, statusText, lines, ...content, bodyIdentity: identity, note }
 }
 
 /** The answer to a plain GET that follows a recording still in flight. */
@@ -149,7 +173,7 @@ function isNotModified(entry: Entry, { fields, method }: RequestHead): boolean {
 /** RFC 9110 section 14: one range of a stored whole, or of a stored part that covers it. */
 function rangeReply(
   entry: Entry,
-  body: Buffer,
+  body: ItemBody,
   request: RequestHead,
   now: number,
   name: string | false,
@@ -174,20 +198,18 @@ function rangeReply(
     }
   }
   const rest = completeLines(withoutFields(entry.lines, RANGE_FIELDS), entry, now, name, parts)
-  const part = body.subarray(range.start - offset, range.end - offset + 1)
   const lines = [
     'Content-Range',
     `bytes ${range.start}-${range.end}/${size}`,
     'Content-Length',
-    String(part.length),
+    String(range.end - range.start + 1),
     ...rest,
   ]
   return {
     status: 206,
     statusText: 'Partial Content',
     lines,
-    body: part,
-    follows: undefined,
+    ...contentOf(body, range.start - offset, range.end - offset + 1),
     bodyIdentity: undefined,
     note: entry.note,
   }

@@ -1,17 +1,19 @@
 import { type FieldValue, fieldsOf, firstLine, type RequestHead } from '../http/message.ts'
 import { languageMatches } from '../http/vary.ts'
-import type { GuardedStore, StoreBudget } from '../store/guard.ts'
-import type { StoreItem } from '../store/store.ts'
+import type { GuardedItem, GuardedStore, ItemBody, StoreBudget } from '../store/guard.ts'
 import type { BanLog } from './bans.ts'
 import { Entry, reviveEntry } from './entry.ts'
 import { variantKey } from './key.ts'
 import { covers, suits } from './reply.ts'
+import type { Pin } from './stored-part.ts'
 import { isVariantIndex, selectingSets, type VariantIndex, withVariant } from './variants.ts'
 
 /** A stored response that matches a request. */
 export interface Held {
   readonly entry: Entry
-  readonly body: Buffer
+  readonly body: ItemBody
+  /** A large body that is held open for the exchange that this response goes with. */
+  readonly pin?: Pin
   /** The key it stands under: the primary one, or its variant's. */
   readonly key: string
 }
@@ -53,13 +55,13 @@ export class Shelf {
     return this.#match(primary, item, request, asking)
   }
 
-  #read(key: string, { budget, signal, latest }: Asking): StoreItem | undefined | Promise<StoreItem | undefined> {
+  #read(key: string, { budget, signal, latest }: Asking): GuardedItem | undefined | Promise<GuardedItem | undefined> {
     return latest ? this.#store.latest(key, budget, signal) : this.#store.get(key, budget, signal)
   }
 
   #match(
     primary: string,
-    item: StoreItem | undefined,
+    item: GuardedItem | undefined,
     request: RequestHead,
     asking: Asking,
   ): Finding | Promise<Finding> {
@@ -74,10 +76,14 @@ export class Shelf {
     if (items.some((item) => item instanceof Promise)) {
       return Promise.all(items).then((found) => this.#newest(keys, found, request) ?? index)
     }
-    return this.#newest(keys, items as (StoreItem | undefined)[], request) ?? index
+    return this.#newest(keys, items as (GuardedItem | undefined)[], request) ?? index
   }
 
-  #newest(keys: readonly string[], items: readonly (StoreItem | undefined)[], request: RequestHead): Held | undefined {
+  #newest(
+    keys: readonly string[],
+    items: readonly (GuardedItem | undefined)[],
+    request: RequestHead,
+  ): Held | undefined {
     let newest: Held | undefined
     items.forEach((item, i) => {
       if (item === undefined) return
@@ -87,7 +93,7 @@ export class Shelf {
     return newest
   }
 
-  #held(key: string, item: StoreItem, request: RequestHead): Held | undefined {
+  #held(key: string, item: GuardedItem, request: RequestHead): Held | undefined {
     const entry = this.#revived(item.meta)
     if (entry === undefined || !covers(entry, request) || !suits(entry, request)) return undefined
     if (!this.#passesBans(key, entry)) return undefined
@@ -121,7 +127,7 @@ export class Shelf {
    * Keeps a response for `lifetime` ms, replacing the one it stands for. `request` is the one it answered. Returns a
    * promise where the store has it later.
    */
-  keep(primary: string, entry: Entry, body: Buffer, lifetime: number, request: RequestHead): unknown {
+  keep(primary: string, entry: Entry, body: ItemBody, lifetime: number, request: RequestHead): unknown {
     const { vary } = entry
     if (vary.length === 0) return this.#store.set(primary, { meta: entry, body }, lifetime)
     const key = variantKey(primary, vary, request.fields)
@@ -179,8 +185,8 @@ export class Shelf {
    * Does `work` with what stands under a primary key: at once on a near store; on a far one after the updates under
    * way, lest one index forget the variant that another adds.
    */
-  #update(primary: string, work: (item: StoreItem | undefined) => unknown): unknown {
-    if (this.#store.near) return work(this.#store.get(primary) as StoreItem | undefined)
+  #update(primary: string, work: (item: GuardedItem | undefined) => unknown): unknown {
+    if (this.#store.near) return work(this.#store.get(primary) as GuardedItem | undefined)
     const run = async (): Promise<void> => void (await work(await this.#store.latest(primary)))
     const done = this.#updates.get(primary)?.then(run) ?? run()
     this.#updates.set(primary, done)
@@ -190,11 +196,11 @@ export class Shelf {
   }
 }
 
-function indexIn(item: StoreItem | undefined): VariantIndex | undefined {
+function indexIn(item: GuardedItem | undefined): VariantIndex | undefined {
   return item !== undefined && isVariantIndex(item.meta) ? item.meta : undefined
 }
 
-function variantsIn(item: StoreItem | undefined): readonly string[] {
+function variantsIn(item: GuardedItem | undefined): readonly string[] {
   return indexIn(item)?.variants.map(({ key }) => key) ?? []
 }
 

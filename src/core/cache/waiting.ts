@@ -1,3 +1,4 @@
+import type { ItemBody } from '../store/guard.ts'
 import type { ForwardReason } from './exchange.ts'
 import type { Follower, LeadersAnswer } from './in-flight.ts'
 import { variantKey } from './key.ts'
@@ -45,7 +46,7 @@ export class Waiting implements Follower {
     return true
   }
 
-  complete(answer: LeadersAnswer, body: Buffer): void {
+  complete(answer: LeadersAnswer, body: ItemBody): void {
     if (!this.#agrees(answer)) return
     const now = this.#mount.responses.clock.now()
     const { name } = this.#mount.settings
@@ -66,10 +67,14 @@ export class Waiting implements Follower {
     const held: Held | undefined = isHeld(this.#finding) ? this.#finding : undefined
     const { control, request } = this.#asked
     if (held === undefined || !mayStandIn(held.entry, 'lost', control, settings.profile, now)) return this.release()
-    this.#mount.tellStale(request, 'origin-failed')
     const parts: StatusParts = { ...this.#parts, ttl: held.entry.ttl(now), detail: 'origin-failed' }
     const reply = replyFrom(held.entry, held.body, request, now, settings.name, parts)
-    this.#settle({ kind: 'stale', reply, refresh: undefined })
+    this.#settle(
+      this.#mount.whenOpen(this.#asked, reply, this.#alone, () => {
+        this.#mount.tellStale(request, 'origin-failed')
+        return { kind: 'stale', reply, refresh: undefined }
+      }),
+    )
   }
 
   /** Whether the leader's answer is also this request's; if not, it goes its own way. */
@@ -96,7 +101,14 @@ export class Waiting implements Follower {
   }
 
   #collapsed(reply: Reply): void {
-    this.#mount.tellCollapsed(this.#asked.request)
-    this.#settle({ kind: 'hit', reply })
+    this.#settle(
+      this.#mount.whenOpen(this.#asked, reply, this.#alone, () => {
+        this.#mount.tellCollapsed(this.#asked.request)
+        return { kind: 'hit', reply }
+      }),
+    )
   }
+
+  readonly #alone = (): Decision | Promise<Decision> =>
+    this.#mount.sendOn(this.#asked, this.#reason, isHeld(this.#finding) ? undefined : this.#finding)
 }

@@ -1,5 +1,5 @@
 import { quote } from '../options.ts'
-import type { Store, StoreItem } from './store.ts'
+import type { LargeItem, Store, StoreItem } from './store.ts'
 
 const methods = ['get', 'set', 'delete', 'clear', 'reserve', 'release'] as const
 
@@ -28,4 +28,12 @@ export function isStoreItem(value: unknown): value is StoreItem {
   if (typeof value !== 'object' || value === null) return false
   const { meta, body } = value as Partial<StoreItem>
   return typeof meta === 'object' && meta !== null && Buffer.isBuffer(body)
+}
+
+/** Whether what a store handed out has the shape of an item whose body is read from where it lies. */
+export function isLargeItem(value: unknown): value is LargeItem {
+  if (typeof value !== 'object' || value === null) return false
+  const { meta, body } = value as Partial<LargeItem>
+  if (typeof meta !== 'object' || meta === null || typeof body !== 'object' || body === null) return false
+  return typeof body.open === 'function' && Number.isSafeInteger(body.length)
 }

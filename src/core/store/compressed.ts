@@ -2,7 +2,8 @@ import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import { knownOptions, oneOf, quote } from '../options.ts'
 import type { KeyvLike } from './keyv.ts'
-import type { Store, StoreItem } from './store.ts'
+import { wholeBody } from './large.ts'
+import type { LargeItem, Store, StoreItem, StoreStreams } from './store.ts'
 import { type Answer, after, storeToWrap, type WrappedStore, Wrapper } from './wrapper.ts'
 
 export type StoreCompression = 'zstd' | 'brotli'
@@ -84,6 +85,7 @@ export function compressed(store: Store | KeyvLike, options: CompressedStoreOpti
 }
 
 class Compressed extends Wrapper {
+  readonly streams?: StoreStreams
   readonly #threshold: number
   readonly #algorithm: StoreCompression
   readonly #codec: Codec
@@ -108,6 +110,7 @@ class Compressed extends Wrapper {
       )
     }
     this.#level = level
+    if (inner.streams !== undefined) this.streams = this.#streams(inner.streams)
   }
 
   get(key: string): Answer<StoreItem | undefined> {
@@ -125,6 +128,25 @@ class Compressed extends Wrapper {
 
   delete(key: string): void | Promise<void> | Promise<boolean> {
     return this.inner.delete(key)
+  }
+
+  /** What could not be made smaller is read from where it lies; what is compressed is read whole. */
+  #streams(own: StoreStreams): StoreStreams {
+    return {
+      get: async (key) => {
+        const found = await own.get(key)
+        if (found === undefined) return undefined
+        return isWhole(found) ? this.#open(found) : this.#openLarge(found)
+      },
+      renew: (key, item, lifetime) => own.renew(key, escaped(item), lifetime),
+    }
+  }
+
+  async #openLarge({ meta, body }: LargeItem): Promise<StoreItem | LargeItem | undefined> {
+    if (!isMark(meta)) return { meta, body }
+    if (meta.algorithm === 'none') return { meta: meta.meta, body }
+    const whole = await wholeBody(body)
+    return whole && this.#open({ meta, body: whole })
   }
 
   #marked(item: StoreItem, bytes: Buffer): StoreItem {
@@ -151,10 +173,14 @@ class Compressed extends Wrapper {
   }
 }
 
-function escaped(item: StoreItem): StoreItem {
+function escaped<T extends StoreItem | LargeItem>(item: T): T {
   if (!isMark(item.meta)) return item
   const mark: Mark = { kind, algorithm: 'none', length: item.body.length, meta: item.meta }
-  return { meta: mark, body: item.body }
+  return { ...item, meta: mark }
+}
+
+function isWhole(item: StoreItem | LargeItem): item is StoreItem {
+  return Buffer.isBuffer(item.body)
 }
 
 function isMark(meta: object): meta is Mark {

@@ -9,11 +9,12 @@ import { TieredGuard } from './guard/tiered-guard.ts'
 import { Writes } from './guard/writes.ts'
 import { HealthLog } from './health.ts'
 import type { Store, StoreItem } from './store.ts'
-import { isTiered } from './tiered.ts'
+import { isTiered, type TieredStore } from './tiered.ts'
 
 export { StoreBudget } from './guard/budget.ts'
 export { type Outcome, waitAtMost, withDeadline } from './guard/deadline.ts'
-export type { GuardedStore, StoreEvent } from './guard/guarded-store.ts'
+export { GuardedBody } from './guard/guarded-body.ts'
+export type { GuardedItem, GuardedStore, ItemBody, StoreEvent } from './guard/guarded-store.ts'
 
 export interface StoreGuardOptions {
   /** Milliseconds until a read is given up and counts as a failure. Default 100. */
@@ -71,8 +72,22 @@ export function guardStore(store: Store, options: StoreGuardOptions = {}): Guard
   const isCurrent = optionalFunction('isCurrent', options.isCurrent) ?? (() => true)
   if (store.near) return new NearGuard(store, report)
   return isTiered(store)
-    ? new TieredGuard(new NearGuard(store.nearTier, report), new FarGuard(store.farTier, far), store.nearTtl, isCurrent)
-    : new FarGuard(store, far)
+    ? tieredGuard(
+        store,
+        new FarGuard(store.farTier, { ...far, readWhole: store.nearTier.maxEntrySize }),
+        report,
+        isCurrent,
+      )
+    : new FarGuard(store, { ...far, readWhole: 0 })
+}
+
+function tieredGuard(
+  { nearTier, nearTtl }: TieredStore,
+  far: FarGuard,
+  report: Report,
+  isCurrent: (item: StoreItem) => boolean,
+): GuardedStore {
+  return new TieredGuard(new NearGuard(nearTier, report), far, nearTtl, isCurrent)
 }
 
 function reporter(store: string, onEvent: StoreGuardOptions['onEvent']): Report {

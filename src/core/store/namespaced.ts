@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { quote } from '../options.ts'
 import type { StoreCapabilities, Subscriber } from './capabilities.ts'
 import type { KeyvLike } from './keyv.ts'
-import type { Store, StoreItem } from './store.ts'
+import type { LargeItem, Store, StoreItem, StoreStreams } from './store.ts'
 import { type Answer, storeToWrap, type WrappedStore, Wrapper } from './wrapper.ts'
 
 /**
@@ -83,25 +83,22 @@ interface PartMeta {
 }
 
 class FarPart extends Wrapper {
+  readonly streams?: StoreStreams
   readonly #name: string
   #beginning: Promise<string> | undefined
 
   constructor(inner: Store, name: string) {
     super(name, inner, inner.capabilities && partOf(inner.capabilities, name))
     this.#name = name
+    if (inner.streams !== undefined) this.streams = this.#streams(inner.streams)
   }
 
-  async get(key: string): Promise<StoreItem | undefined> {
-    const [generation, found] = await Promise.all([this.#read(), this.inner.get(this.#keyOf(key))])
-    if (generation === undefined || found === undefined) return undefined
-    const { generation: own, meta } = found.meta as Partial<PartMeta>
-    return own === generation && meta !== undefined ? { meta, body: found.body } : undefined
+  get(key: string): Promise<StoreItem | undefined> {
+    return this.#current(this.inner.get(this.#keyOf(key)))
   }
 
   async set(key: string, item: StoreItem, lifetime: number): Promise<void> {
-    const generation = (await this.#read()) ?? (await this.#beginOnce())
-    const meta: PartMeta = { generation, meta: item.meta }
-    await this.inner.set(this.#keyOf(key), { meta, body: item.body }, lifetime)
+    await this.inner.set(this.#keyOf(key), { meta: await this.#marked(item.meta), body: item.body }, lifetime)
   }
 
   async delete(key: string): Promise<void> {
@@ -110,6 +107,28 @@ class FarPart extends Wrapper {
 
   override async clear(): Promise<void> {
     await this.#begin()
+  }
+
+  #streams(own: StoreStreams): StoreStreams {
+    return {
+      get: (key) => this.#current<StoreItem | LargeItem>(own.get(this.#keyOf(key))),
+      renew: async (key, { meta, body }, lifetime) =>
+        own.renew(this.#keyOf(key), { meta: await this.#marked(meta), body }, lifetime),
+    }
+  }
+
+  /** What was found, where it is of the part as it is now. */
+  async #current<T extends StoreItem | LargeItem>(
+    finding: T | undefined | Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    const [generation, found] = await Promise.all([this.#read(), finding])
+    if (generation === undefined || found === undefined) return undefined
+    const { generation: own, meta } = found.meta as Partial<PartMeta>
+    return own === generation && meta !== undefined ? { ...found, meta } : undefined
+  }
+
+  async #marked(meta: object): Promise<PartMeta> {
+    return { generation: (await this.#read()) ?? (await this.#beginOnce()), meta }
   }
 
   async #read(): Promise<string | undefined> {

@@ -8,7 +8,11 @@ import { decodeItem, encodeItem } from './frame.ts'
 import { FrameMemory } from './frame-memory.ts'
 import { healthOf, type StoreHealth } from './health.ts'
 import { expiryOf, itemOfKeyv, valueOfItem } from './keyv-value.ts'
-import type { Store, StoreItem } from './store.ts'
+import { type ByteBodies, isLargeMeta, KeptBody, keptBody, type LargeMeta, largeMeta, wholeBody } from './large.ts'
+import { sumsOf } from './pieces.ts'
+import type { LargeItem, Store, StoreItem, StoreStreams } from './store.ts'
+
+export type { ByteBodies, ByteBody } from './large.ts'
 
 /**
  * What a client of a server, a database or a folder does for a RemoteStore: bytes under short keys of letters, digits
@@ -27,8 +31,10 @@ export interface ByteBackend {
   close(): Promise<void>
   /** Called with keys as short as the others; undefined where the client has none. */
   readonly capabilities: StoreCapabilities | undefined
-  /** A body above this many bytes is kept in chunks of as many. Default 512 KiB. */
+  /** A body above this many bytes is kept in chunks of as many, or by `bodies`. Default 512 KiB. */
   readonly chunkSize?: number | undefined
+  /** Keeps large bodies in one value each and reads them in parts; without it they are put together in memory. */
+  readonly bodies?: ByteBodies | undefined
   /** Whether `set` is done with the bytes when it has resolved, so that their memory is used again. Default false. */
   readonly givesBytesBack?: boolean | undefined
 }
@@ -107,6 +113,7 @@ class OnBytes implements RemoteStore {
   readonly near = false
   readonly maxEntrySize: number
   readonly capabilities?: StoreCapabilities
+  readonly streams?: StoreStreams
   /** For Keyv, which looks here for what an adapter was made with. */
   readonly opts: object = {}
   readonly #backend: ByteBackend
@@ -140,6 +147,12 @@ class OnBytes implements RemoteStore {
     }
     this.#prefix = `${this.#namespace}:`
     if (backend.capabilities !== undefined) this.capabilities = this.#ofBackend(backend.capabilities)
+    if (backend.bodies !== undefined) {
+      this.streams = {
+        get: (key) => this.#find(key),
+        renew: (key, item, lifetime) => this.#renew(key, item, lifetime),
+      }
+    }
   }
 
   async get(key: string): Promise<StoreItem | undefined> {
@@ -148,6 +161,7 @@ class OnBytes implements RemoteStore {
     const bytes = await this.#backend.get(id)
     const item = bytes && decodeItem(bytes)
     if (item === undefined) return undefined
+    if (isLargeMeta(item.meta)) return this.#whole(id, item.meta)
     const whole = isChunked(item.meta) ? await this.#joined(id, item.meta) : item
     return whole && (valueOfItem(whole) as StoreItem)
   }
@@ -162,6 +176,7 @@ class OnBytes implements RemoteStore {
     const id = this.#idOf(key)
     if (!this.#isOpen) await this.#open()
     if (item.body.length <= this.#chunkSize) await this.#write(id, item, kept)
+    else if (this.#backend.bodies !== undefined) await this.#setLarge(id, item, kept, this.#backend.bodies)
     else await this.#setChunked(id, item, kept)
   }
 
@@ -170,8 +185,7 @@ class OnBytes implements RemoteStore {
     await this.#open()
     const bytes = await this.#backend.get(id)
     const meta = bytes && decodeItem(bytes)?.meta
-    const chunks = meta !== undefined && isChunked(meta) ? chunkIds(id, meta) : []
-    await this.#backend.delete([id, ...chunks])
+    await this.#backend.delete([id, ...partsOf(id, meta)])
     return bytes !== undefined
   }
 
@@ -249,6 +263,54 @@ class OnBytes implements RemoteStore {
 
   disconnect(): Promise<void> {
     return this.close()
+  }
+
+  // Large bodies
+
+  async #setLarge(id: string, { meta, body }: StoreItem, lifetime: number, bodies: ByteBodies): Promise<void> {
+    const sums = await sumsOf(body)
+    const name = await bodies.write(bodyId(id), body, lifetime)
+    // Last, so that whoever finds it finds the body.
+    await this.#write(id, { meta: largeMeta(name, body, sums, meta), body: NOTHING }, lifetime)
+  }
+
+  /** As `get`, but a body that the client reads in parts stays there. */
+  async #find(key: string): Promise<StoreItem | LargeItem | undefined> {
+    const id = this.#idOf(key)
+    if (!this.#isOpen) await this.#open()
+    const bytes = await this.#backend.get(id)
+    const item = bytes && decodeItem(bytes)
+    if (item === undefined || isChunked(item.meta)) return item && this.get(key)
+    return isLargeMeta(item.meta) ? this.#large(id, item.meta) : item
+  }
+
+  #large(id: string, head: LargeMeta): LargeItem | undefined {
+    const { bodies } = this.#backend
+    if (bodies === undefined) return undefined
+    // What is damaged once stays so: the next one should not have to find out.
+    const damaged = (): void => void this.#backend.delete([id, bodyId(id)]).catch(() => {})
+    const body = keptBody(head, { bodies, key: bodyId(id), damaged }, this.maxEntrySize)
+    return body && { meta: head.meta, body }
+  }
+
+  async #whole(id: string, head: LargeMeta): Promise<StoreItem | undefined> {
+    const found = this.#large(id, head)
+    const body = found && (await wholeBody(found.body))
+    return body && (valueOfItem({ meta: head.meta, body }) as StoreItem)
+  }
+
+  async #renew(key: string, { meta, body }: LargeItem, lifetime: number): Promise<void> {
+    const kept = this.#lifetimeOf(undefined, lifetime)
+    const id = this.#idOf(key)
+    if (!(kept > 0)) return void (await this.delete(key))
+    if (!this.#isOpen) await this.#open()
+    // The body of another key, or of another store, is not there.
+    if (!(body instanceof KeptBody) || body.key !== bodyId(id)) {
+      const whole = await wholeBody(body)
+      return whole === undefined ? void (await this.delete(key)) : this.set(key, { meta, body: whole }, lifetime)
+    }
+    await this.#backend.bodies?.extend(body.key, body.head.name, kept)
+    await this.#write(id, { meta: { ...body.head, meta }, body: NOTHING }, kept)
   }
 
   // Chunks
@@ -355,6 +417,18 @@ function digest(key: string): string {
   // As UTF-8, all lone surrogates would be the same.
   if (key.isWellFormed()) return hash('sha256', key, 'base64url')
   return `u${hash('sha256', Buffer.from(key, 'utf16le'), 'base64url')}`
+}
+
+/** The key of a body that is kept in one piece. */
+function bodyId(id: string): string {
+  return `${id}:body`
+}
+
+/** The keys of what lies beside an item. */
+function partsOf(id: string, meta: object | undefined): string[] {
+  if (meta === undefined) return []
+  if (isLargeMeta(meta)) return [bodyId(id)]
+  return isChunked(meta) ? chunkIds(id, meta) : []
 }
 
 function isChunked(meta: object): meta is ChunkedMeta {

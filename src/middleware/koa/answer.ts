@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream'
 import type { Context } from 'koa'
-import { follow } from '../../core/cache/recording.ts'
-import type { Reply } from '../../core/cache/reply.ts'
+import { type Reply, streamOf } from '../../core/cache/reply.ts'
 import { setLines } from '../node/answer.ts'
 import { BODY_IDENTITY, type MarkedResponse } from '../node/symbols.ts'
 import { UNSET } from './notes.ts'
@@ -24,8 +23,15 @@ export function answerContext(ctx: Context, reply: Reply): void {
 }
 
 /** What to set as `ctx.body`; undefined for nothing. */
-function bodyOf(ctx: Context, { status, body, follows, note }: Reply): Buffer | Readable | string | null | undefined {
-  if (follows !== undefined) return Readable.from(follow(follows), { objectMode: false })
+function bodyOf(ctx: Context, reply: Reply): Buffer | Readable | string | null | undefined {
+  const { status, body, note } = reply
+  const content = streamOf(reply)
+  if (content !== undefined) {
+    const stream = Readable.from(content, { objectMode: false })
+    // Koa 2 leaves a response open whose body broke off.
+    stream.once('error', () => ctx.headerSent && ctx.res.destroy())
+    return stream
+  }
   if (body === undefined || note === UNSET || status === 204) return undefined
   if (body.length > 0) return body
   // Koa takes the type off a body of null, and keeps it for an empty string.

@@ -1,7 +1,8 @@
-import { STATUS_CODES, ServerResponse } from 'node:http'
-import { follow, RecordingLostError } from '../../core/cache/recording.ts'
-import type { Reply } from '../../core/cache/reply.ts'
+import { ServerResponse, STATUS_CODES } from 'node:http'
+import { RecordingLostError } from '../../core/cache/recording.ts'
+import { dismiss, type Reply, streamOf } from '../../core/cache/reply.ts'
 import type { FieldLines } from '../../core/http/message.ts'
+import { StoreError } from '../../core/store/errors.ts'
 import { BODY_IDENTITY, type MarkedResponse } from './symbols.ts'
 
 /** The functions of a response that really write, beneath whatever we put over them. */
@@ -22,7 +23,21 @@ const pristineWriteHead = ServerResponse.prototype.writeHead
  * and Cache-Status add up. Where there are none, and nobody listens for the head, the lines are written as they are.
  */
 export function sendReply(response: MarkedResponse, reply: Reply, writer: Writer = response): void {
-  const { status, statusText, lines, body } = reply
+  const { body } = reply
+  try {
+    sendHead(response, reply, writer)
+  } catch (error) {
+    dismiss(reply)
+    throw error
+  }
+  const content = streamOf(reply)
+  if (content !== undefined) void writeContent(response, content, writer)
+  else if (body === undefined || body.length === 0) (writer.end as End).call(response)
+  else (writer.end as End).call(response, body)
+}
+
+function sendHead(response: MarkedResponse, reply: Reply, writer: Writer): void {
+  const { status, statusText, lines } = reply
   response[BODY_IDENTITY] = reply.bodyIdentity
   const live = response.getHeaderNames()
   if (live.length === 0 && response.writeHead === pristineWriteHead) {
@@ -34,9 +49,6 @@ export function sendReply(response: MarkedResponse, reply: Reply, writer: Writer
     if (statusText !== '') setReason(response, statusText)
     ;(writer.writeHead as WriteHead).call(response, status)
   }
-  if (reply.follows !== undefined) void writeFollowing(response, reply, writer)
-  else if (body === undefined || body.length === 0) (writer.end as End).call(response)
-  else (writer.end as End).call(response, body)
 }
 
 /** Whether nothing can be sent any more: HTTP/2's compatibility API tells by its stream only. */
@@ -99,19 +111,27 @@ function unitedVary(live: unknown, stored: string | string[]): string {
   return seen.has('*') ? '*' : [...seen.values()].join(', ')
 }
 
-/** Sends a recording in flight at the client's own speed; the connection is cut if the recording is lost. */
-async function writeFollowing(response: ServerResponse, { follows }: Reply, writer: Writer): Promise<void> {
-  if (follows === undefined) return
+/** Sends content at the client's own speed; the connection is cut where it breaks off, so that it never seems whole. */
+async function writeContent(
+  response: ServerResponse,
+  content: AsyncIterableIterator<Buffer, void, void>,
+  writer: Writer,
+): Promise<void> {
+  // A client that leaves while content is waited for is not waited for.
+  const leave = (): void => void content.return?.()
+  response.once('close', leave)
   try {
-    for await (const chunk of follow(follows)) {
+    for await (const chunk of content) {
       if (isGone(response)) return
       if (!(writer.write as Write).call(response, chunk) && !isGone(response)) await drained(response)
     }
-    ;(writer.end as End).call(response)
+    if (!isGone(response)) (writer.end as End).call(response)
   } catch (error) {
     // In HTTP/2 only an error tells the client that the stream did not end as it should.
-    const isQuiet = error instanceof RecordingLostError && response.req?.httpVersionMajor !== 2
-    response.destroy(isQuiet ? undefined : (error as Error))
+    const isOurs = error instanceof RecordingLostError || error instanceof StoreError
+    response.destroy(isOurs && response.req?.httpVersionMajor !== 2 ? undefined : (error as Error))
+  } finally {
+    response.off('close', leave)
   }
 }
 

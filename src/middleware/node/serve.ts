@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Exchange } from '../../core/cache/exchange.ts'
 import type { Decision, Mount } from '../../core/cache/mount.ts'
 import { isUnsafe } from '../../core/cache/policy/invalidation.ts'
-import type { Reply } from '../../core/cache/reply.ts'
+import { dismiss, type Reply } from '../../core/cache/reply.ts'
 import type { RequestHead } from '../../core/http/message.ts'
 import { isGone, sendReply } from './answer.ts'
 import type { Listener, ShadowRunner } from './shadow.ts'
@@ -83,10 +83,11 @@ export class ServerMount {
     switch (decision.kind) {
       case 'hit':
       case 'forbidden':
-        return isLate ? undefined : outlet.answer(passage, decision.reply)
+        return isLate ? dismiss(decision.reply) : outlet.answer(passage, decision.reply)
       case 'stale':
         try {
-          if (!isLate) outlet.answer(passage, decision.reply)
+          if (isLate) dismiss(decision.reply)
+          else outlet.answer(passage, decision.reply)
         } finally {
           if (decision.refresh !== undefined) this.refresh(passage.root, decision.refresh)
         }

@@ -1,10 +1,12 @@
-import { isStoreItem } from '../check.ts'
+import { isLargeItem, isStoreItem } from '../check.ts'
 import type { HealthLog } from '../health.ts'
-import type { Store, StoreItem } from '../store.ts'
+import { wholeBody } from '../large.ts'
+import type { LargeItem, OpenBody, Store, StoredBody, StoreItem } from '../store.ts'
 import type { StoreBudget } from './budget.ts'
 import { type Outcome, waitAtMost, withDeadline } from './deadline.ts'
 import type { StoreGate, StorePermit } from './gate.ts'
-import type { GuardedStore, Report, StoreEvent, StoreOperation } from './guarded-store.ts'
+import { GuardedBody, ReportingBody } from './guarded-body.ts'
+import type { GuardedItem, GuardedStore, Report, StoreEvent, StoreOperation } from './guarded-store.ts'
 import type { Writes } from './writes.ts'
 
 /** One call of the store; an outcome is told once, by whoever sees it first. */
@@ -26,7 +28,9 @@ export class FarGuard implements GuardedStore {
   readonly #health: HealthLog
   readonly #readTimeout: number
   readonly #writeTimeout: number
+  readonly #readWhole: number
 
+  /** `readWhole`: bytes of bodies that are read into memory though the store could stream them, as a near tier takes them. */
   constructor(
     store: Store,
     parts: {
@@ -36,6 +40,7 @@ export class FarGuard implements GuardedStore {
       health: HealthLog
       readTimeout: number
       writeTimeout: number
+      readWhole: number
     },
   ) {
     this.name = store.name
@@ -47,27 +52,33 @@ export class FarGuard implements GuardedStore {
     this.#health = parts.health
     this.#readTimeout = parts.readTimeout
     this.#writeTimeout = parts.writeTimeout
+    this.#readWhole = parts.readWhole
   }
 
-  async get(key: string, budget?: StoreBudget, signal?: AbortSignal): Promise<StoreItem | undefined> {
-    if (signal?.aborted) return undefined
-    const call: Call = { operation: 'get', deadline: this.#readTimeout, reported: false }
-    const patience = Math.min(call.deadline, budget?.remaining() ?? Infinity)
-    if (patience <= 0) return this.#tell(call, 'timeout')
-    budget?.begin()
-    try {
-      return await this.#read(key, call, patience, signal)
-    } finally {
-      budget?.end()
+  async get(key: string, budget?: StoreBudget, signal?: AbortSignal): Promise<GuardedItem | undefined> {
+    const { streams } = this.#store
+    const read = streams === undefined ? () => this.#store.get(key) : () => this.#find(key, streams)
+    const found = await this.#within(read, budget, signal)
+    if (found === undefined || isStoreItem(found)) return found
+    if (isLargeItem(found)) {
+      const { meta, body } = found
+      return { meta, body: new GuardedBody(body, (...asked) => this.#open(...asked)) }
     }
+    const call: Call = { operation: 'get', deadline: this.#readTimeout, reported: false }
+    return this.#tell(call, 'error', new TypeError(`The store ${this.name} answered with something that is no item`))
   }
 
-  latest(key: string, budget?: StoreBudget, signal?: AbortSignal): Promise<StoreItem | undefined> {
+  latest(key: string, budget?: StoreBudget, signal?: AbortSignal): Promise<GuardedItem | undefined> {
     return this.get(key, budget, signal)
   }
 
-  set(key: string, item: StoreItem, lifetime: number): Promise<boolean> {
-    return this.#write('set', key, item.body.length, () => this.#store.set(key, item, lifetime))
+  set(key: string, item: GuardedItem, lifetime: number): Promise<boolean> {
+    const { meta, body } = item
+    if (!(body instanceof GuardedBody)) {
+      return this.#write('set', key, body.length, () => this.#store.set(key, item as StoreItem, lifetime))
+    }
+    const { streams } = this.#store
+    return this.#write('set', key, 0, async () => streams?.renew(key, { meta, body: body.stored }, lifetime))
   }
 
   delete(key: string): Promise<boolean> {
@@ -97,23 +108,68 @@ export class FarGuard implements GuardedStore {
     }
   }
 
+  async #find(key: string, streams: NonNullable<Store['streams']>): Promise<StoreItem | LargeItem | undefined> {
+    const found = await streams.get(key)
+    if (found === undefined || isStoreItem(found) || !(found.body?.length <= this.#readWhole)) return found
+    const body = await wholeBody(found.body)
+    return body && { meta: found.meta, body }
+  }
+
+  /** Opening is a read as any other; what comes late is closed. */
+  async #open(
+    stored: StoredBody,
+    [start, end]: readonly [start: number, end: number],
+    budget: StoreBudget | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<OpenBody | undefined> {
+    let opened: OpenBody | undefined
+    let isOver = false
+    const open = async (): Promise<OpenBody | undefined> => {
+      const body = await stored.open(start, end)
+      if (isOver) body?.close()
+      else opened = body
+      return opened
+    }
+    const body = await this.#within(open, budget, signal)
+    isOver = true
+    if (body !== undefined) return new ReportingBody(body, (error) => this.#report('error', 'read', error))
+    opened?.close()
+    return undefined
+  }
+
+  /** What `read` gives, if it does so within the deadline and the budget. */
+  async #within<T>(
+    read: () => T | Promise<T | undefined>,
+    budget: StoreBudget | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<T | undefined> {
+    if (signal?.aborted) return undefined
+    const call: Call = { operation: 'get', deadline: this.#readTimeout, reported: false }
+    const patience = Math.min(call.deadline, budget?.remaining() ?? Infinity)
+    if (patience <= 0) return this.#tell(call, 'timeout')
+    budget?.begin()
+    try {
+      return await this.#read(read, call, patience, signal)
+    } finally {
+      budget?.end()
+    }
+  }
+
   /** The caller's wait may end before the call's own deadline; the gate learns how the call ended all the same. */
-  async #read(
-    key: string,
+  async #read<T>(
+    read: () => T | Promise<T | undefined>,
     call: Call,
     patience: number,
     signal: AbortSignal | undefined,
-  ): Promise<StoreItem | undefined> {
+  ): Promise<T | undefined> {
     const permit = this.#enter(call)
     if (permit === undefined) return undefined
-    const attempt = this.#attempt(call, permit, () => this.#store.get(key))
+    const attempt = this.#attempt(call, permit, read)
     if (permit.isProbe) return this.#tell({ ...call }, 'skipped')
     const isShorter = signal !== undefined || patience < call.deadline
     const seen = await (isShorter ? waitAtMost(attempt, patience, signal) : attempt)
     if (seen === undefined) return signal?.aborted ? undefined : this.#tell(call, 'timeout')
-    if (seen.type !== 'value' || seen.value === undefined) return undefined
-    if (isStoreItem(seen.value)) return seen.value
-    return this.#tell(call, 'error', new TypeError(`The store ${this.name} answered with something that is no item`))
+    return seen.type === 'value' ? seen.value : undefined
   }
 
   async #write(

@@ -1,5 +1,14 @@
-import type { StoreItem } from '../store.ts'
 import type { StoreBudget } from './budget.ts'
+import type { GuardedBody } from './guarded-body.ts'
+
+/** The body of an item: here, or to be read from where it lies. */
+export type ItemBody = Buffer | GuardedBody
+
+/** What a guarded store has under a key. */
+export interface GuardedItem {
+  readonly meta: object
+  readonly body: ItemBody
+}
 
 /**
  * A store that cannot hurt: no call throws, rejects or lasts. A near store's calls answer at once, a far one's with a
@@ -15,15 +24,22 @@ export interface GuardedStore {
    * Undefined where the store has nothing, failed, was late or was skipped, where `budget` is spent,
    * or when `signal` aborts.
    */
-  get(key: string, budget?: StoreBudget, signal?: AbortSignal): StoreItem | undefined | Promise<StoreItem | undefined>
+  get(
+    key: string,
+    budget?: StoreBudget,
+    signal?: AbortSignal,
+  ): GuardedItem | undefined | Promise<GuardedItem | undefined>
   /** What all processes agree on: past a near tier, which may be behind. */
   latest(
     key: string,
     budget?: StoreBudget,
     signal?: AbortSignal,
-  ): StoreItem | undefined | Promise<StoreItem | undefined>
-  /** Keeps `item` for at most `lifetime` ms. Writes under one key arrive in the order they were made. */
-  set(key: string, item: StoreItem, lifetime: number): boolean | Promise<boolean>
+  ): GuardedItem | undefined | Promise<GuardedItem | undefined>
+  /**
+   * Keeps `item` for at most `lifetime` ms; a large one that was found under this key stays where it is. Writes under one
+   * key arrive in the order they were made.
+   */
+  set(key: string, item: GuardedItem, lifetime: number): boolean | Promise<boolean>
   delete(key: string): boolean | Promise<boolean>
   /** Removes everything, writes in flight included. */
   clear(): boolean | Promise<boolean>
@@ -33,7 +49,7 @@ export interface GuardedStore {
   release(bytes: number): void
 }
 
-export type StoreOperation = 'get' | 'set' | 'delete' | 'clear' | 'reserve' | 'release' | 'lease' | 'purge'
+export type StoreOperation = 'get' | 'set' | 'delete' | 'clear' | 'read' | 'reserve' | 'release' | 'lease' | 'purge'
 
 /** Something a store did, or was kept from doing, that its caller does not see. */
 export interface StoreEvent {

@@ -1,6 +1,7 @@
 import { isStoreItem } from '../check.ts'
 import type { Store, StoreItem } from '../store.ts'
-import type { GuardedStore, Report, StoreOperation } from './guarded-store.ts'
+import { GuardedBody } from './guarded-body.ts'
+import type { GuardedItem, GuardedStore, Report, StoreOperation } from './guarded-store.ts'
 
 /** Before a store that answers at once: what it throws, and what is no item, is a miss. */
 export class NearGuard implements GuardedStore {
@@ -32,9 +33,11 @@ export class NearGuard implements GuardedStore {
     return this.get(key)
   }
 
-  set(key: string, item: StoreItem, lifetime: number): boolean {
+  set(key: string, item: GuardedItem, lifetime: number): boolean {
+    // Far stores alone have bodies that are not in memory.
+    if (item.body instanceof GuardedBody) return this.delete(key)
     try {
-      return this.#isDone('set', this.#store.set(key, item, lifetime))
+      return this.#isDone('set', this.#store.set(key, item as StoreItem, lifetime))
     } catch (error) {
       return this.#failed('set', error)
     }

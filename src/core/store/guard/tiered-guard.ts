@@ -1,7 +1,7 @@
 import type { StoreItem } from '../store.ts'
 import type { StoreBudget } from './budget.ts'
 import type { FarGuard } from './far-guard.ts'
-import type { GuardedStore } from './guarded-store.ts'
+import type { GuardedItem, GuardedStore } from './guarded-store.ts'
 import type { NearGuard } from './near-guard.ts'
 
 /** The reads of one key that are under way to the far tier. */
@@ -35,14 +35,14 @@ export class TieredGuard implements GuardedStore {
     this.#isCurrent = isCurrent
   }
 
-  get(key: string, budget?: StoreBudget, signal?: AbortSignal): StoreItem | Promise<StoreItem | undefined> {
+  get(key: string, budget?: StoreBudget, signal?: AbortSignal): StoreItem | Promise<GuardedItem | undefined> {
     const held = this.#near.get(key)
     if (held !== undefined && this.#isCurrent(held)) return held
     if (held !== undefined) this.#near.delete(key)
     return this.latest(key, budget, signal)
   }
 
-  async latest(key: string, budget?: StoreBudget, signal?: AbortSignal): Promise<StoreItem | undefined> {
+  async latest(key: string, budget?: StoreBudget, signal?: AbortSignal): Promise<GuardedItem | undefined> {
     // What is read while a write is under way may be what was there before it.
     const areOld = this.#clearing > 0 || this.#writing.has(key)
     const reads = this.#reads.get(key) ?? { count: 0, areOld }
@@ -54,7 +54,7 @@ export class TieredGuard implements GuardedStore {
     return found
   }
 
-  set(key: string, item: StoreItem, lifetime: number): Promise<boolean> {
+  set(key: string, item: GuardedItem, lifetime: number): Promise<boolean> {
     this.#outdate(key)
     this.#keepNear(key, item, lifetime)
     return this.#write(key, () => this.#far.set(key, item, lifetime))
@@ -85,7 +85,8 @@ export class TieredGuard implements GuardedStore {
     this.#near.release(bytes)
   }
 
-  #keepNear(key: string, item: StoreItem, lifetime: number): void {
+  /** A body that was not read is one that is too large. */
+  #keepNear(key: string, item: GuardedItem, lifetime: number): void {
     if (item.body.length <= this.#near.maxEntrySize) this.#near.set(key, item, Math.min(lifetime, this.#nearTtl))
     else this.#near.delete(key)
   }
