@@ -26,6 +26,8 @@ export class FarGuard implements GuardedStore {
   readonly #health: HealthLog
   readonly #readTimeout: number
   readonly #writeTimeout: number
+  /** By key, the reads that began in this turn of the event loop and are under way. A write under the key ends sharing. */
+  readonly #reads = new Map<string, Promise<Outcome<StoreItem | undefined>>>()
 
   constructor(
     store: Store,
@@ -67,14 +69,17 @@ export class FarGuard implements GuardedStore {
   }
 
   set(key: string, item: StoreItem, lifetime: number): Promise<boolean> {
+    this.#reads.delete(key)
     return this.#write('set', key, item.body.length, () => this.#store.set(key, item, lifetime))
   }
 
   delete(key: string): Promise<boolean> {
+    this.#reads.delete(key)
     return this.#write('delete', key, 0, async () => void (await this.#store.delete(key)))
   }
 
   async clear(): Promise<boolean> {
+    this.#reads.clear()
     await this.#writes.settled()
     const call: Call = { operation: 'clear', deadline: this.#writeTimeout, reported: false }
     return this.#isDone(call, () => this.#store.clear())
@@ -104,16 +109,32 @@ export class FarGuard implements GuardedStore {
     patience: number,
     signal: AbortSignal | undefined,
   ): Promise<StoreItem | undefined> {
-    const permit = this.#enter(call)
-    if (permit === undefined) return undefined
-    const attempt = this.#attempt(call, permit, () => this.#store.get(key))
-    if (permit.isProbe) return this.#tell({ ...call }, 'skipped')
+    const attempt = this.#reads.get(key) ?? this.#begun(key, call)
+    if (attempt === undefined) return undefined
     const isShorter = signal !== undefined || patience < call.deadline
     const seen = await (isShorter ? waitAtMost(attempt, patience, signal) : attempt)
     if (seen === undefined) return signal?.aborted ? undefined : this.#tell(call, 'timeout')
     if (seen.type !== 'value' || seen.value === undefined) return undefined
     if (isStoreItem(seen.value)) return seen.value
     return this.#tell(call, 'error', new TypeError(`The store ${this.name} answered with something that is no item`))
+  }
+
+  /**
+   * Asks the store; undefined where nobody should wait for it. Requests that come together ask for the same things, so
+   * whoever wants this key before the turn is over shares the answer. Later ones do not: the store may be written to
+   * by others between their beginning and that of the read.
+   */
+  #begun(key: string, call: Call): Promise<Outcome<StoreItem | undefined>> | undefined {
+    const permit = this.#enter(call)
+    if (permit === undefined) return undefined
+    const attempt = this.#attempt(call, permit, () => this.#store.get(key))
+    if (permit.isProbe) return this.#tell({ ...call }, 'skipped')
+    if (this.#reads.size === 0) setImmediate(() => this.#reads.clear())
+    this.#reads.set(key, attempt)
+    void attempt.then(() => {
+      if (this.#reads.get(key) === attempt) this.#reads.delete(key)
+    })
+    return attempt
   }
 
   async #write(
