@@ -1,8 +1,10 @@
+import KeyvEtcd from '@keyv/etcd'
 import { Etcd3 } from 'etcd3'
+import { Keyv } from 'keyv'
 import { etcdStore } from '../../src/adapters/stores/etcd.ts'
 import { startEtcd } from '../../test/support/etcd.ts'
 import type { Contender, StoreBench } from './contender.ts'
-import { ofStore } from './redis.ts'
+import { ofKeyv, ofStore } from './redis.ts'
 
 const seconds = 60
 
@@ -11,7 +13,9 @@ export const etcd: StoreBench = {
   bars: {},
   start: async () => {
     const server = await startEtcd()
-    const contenders = [raw(server.url), ofStore(etcdStore({ hosts: server.url })), leased(server.url)] as const
+    const ours = ofStore(etcdStore({ hosts: server.url }))
+    const stock = ofKeyv('keyv with @keyv/etcd', new Keyv(new KeyvEtcd(server.url)))
+    const contenders = [raw(server.url), ours, leased(server.url), stock] as const
     return {
       contenders: [...contenders],
       stop: async () => {

@@ -6,13 +6,15 @@
 import { parseArgs } from 'node:util'
 import { machine } from '../machine.ts'
 import type { StoreBench } from './contender.ts'
+import { disk } from './disk.ts'
 import { etcd } from './etcd.ts'
 import { measure } from './measure.ts'
 import { memcached } from './memcached.ts'
 import { postgres } from './postgres.ts'
 import { redis } from './redis.ts'
+import { s3 } from './s3.ts'
 
-const benches: readonly StoreBench[] = [redis, postgres, memcached, etcd]
+const benches: readonly StoreBench[] = [redis, postgres, memcached, etcd, disk, s3]
 const KiB = 1024
 const sizes = [2 * KiB, 20 * KiB, KiB * KiB]
 

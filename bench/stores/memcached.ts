@@ -1,9 +1,11 @@
+import KeyvMemcache from '@keyv/memcache'
+import { Keyv } from 'keyv'
 import { Memcache } from 'memcache'
 import { memcachedStore } from '../../src/adapters/stores/memcached.ts'
 import { MemcachedClient } from '../../src/adapters/stores/memcached-client.ts'
 import { type MemcachedServer, startMemcached } from '../../test/support/memcached.ts'
 import type { Contender, StoreBench } from './contender.ts'
-import { ofStore } from './redis.ts'
+import { ofKeyv, ofStore } from './redis.ts'
 
 const seconds = 60
 const NOTHING = Buffer.alloc(0)
@@ -16,7 +18,8 @@ export const memcached: StoreBench = {
     // A frame with its body is above the 1 MiB that an item usually may have.
     const server = await startMemcached(['-I', '4m'])
     const store = memcachedStore({ servers: [server.address] })
-    const contenders = [await raw(server), ofStore(store), base64(server)] as const
+    const stock = ofKeyv('keyv with @keyv/memcache', new Keyv(new KeyvMemcache(server.address)))
+    const contenders = [await raw(server), ofStore(store), base64(server), stock] as const
     return {
       contenders: [...contenders],
       stop: async () => {

@@ -1,8 +1,10 @@
+import KeyvPostgres from '@keyv/postgres'
+import { Keyv } from 'keyv'
 import pg from 'pg'
 import { postgresStore } from '../../src/adapters/stores/postgres.ts'
 import { startPostgres } from '../../test/support/postgres.ts'
 import type { Contender, StoreBench } from './contender.ts'
-import { ofStore } from './redis.ts'
+import { ofKeyv, ofStore } from './redis.ts'
 
 const minute = 60_000
 
@@ -11,7 +13,8 @@ export const postgres: StoreBench = {
   bars: {},
   start: async () => {
     const server = await startPostgres()
-    const contenders = [await raw(server.url), ofStore(postgresStore({ url: server.url }))] as const
+    const stock = ofKeyv('keyv with @keyv/postgres', new Keyv(new KeyvPostgres(server.url)))
+    const contenders = [await raw(server.url), ofStore(postgresStore({ url: server.url })), stock] as const
     return {
       contenders: [...contenders],
       stop: async () => {

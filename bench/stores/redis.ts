@@ -52,12 +52,13 @@ export function ofStore(store: RemoteStore): Contender {
   }
 }
 
-/** keyv as it comes, with metadata and body in one value. */
+/** keyv as it comes, with metadata and body in one value. Not every adapter takes names with blanks. */
 export function ofKeyv(name: string, keyv: Keyv): Contender {
+  const nameOf = (key: string): string => key.replaceAll(' ', '-')
   return {
     name,
-    set: (key, body) => keyv.set(key, { meta: { status: 200 }, body }, minute),
-    get: async (key) => ((await keyv.get(key)) as { body: Buffer } | undefined)?.body,
+    set: (key, body) => keyv.set(nameOf(key), { meta: { status: 200 }, body }, minute),
+    get: async (key) => ((await keyv.get(nameOf(key))) as { body: Buffer } | undefined)?.body,
     close: () => keyv.disconnect(),
   }
 }

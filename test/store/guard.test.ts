@@ -180,7 +180,7 @@ describe('a far store', () => {
   test('a store left waiting after an abort still counts as late', async () => {
     const abort = new AbortController()
     const guarded = guard(far(hang))
-    const reads = Array.from({ length: 5 }, () => guarded.get('a', undefined, abort.signal))
+    const reads = Array.from('abcde', (key) => guarded.get(key, undefined, abort.signal))
     abort.abort()
     await Promise.all(reads)
     await pass(100)
@@ -209,6 +209,68 @@ describe('a far store', () => {
     expect(guarded.reserve(10)).toBe(false)
     guarded.release(10)
     expect(events.map(({ operation }) => operation)).toEqual(['reserve', 'release'])
+  })
+})
+
+describe('reads of one key that begin together', () => {
+  const reads = (store: ToldStore) => store.calls.filter(([call]) => call === 'get').length
+
+  test('ask the store once', async () => {
+    const item = itemOf(1)
+    const store = new ToldStore(false, later(50, item))
+    const guarded = guard(store)
+    const both = [guarded.get('a'), guarded.get('a')]
+    const other = guarded.get('b')
+    await pass(50)
+    expect(await Promise.all(both)).toEqual([item, item])
+    await other
+    expect(store.calls).toEqual([
+      ['get', 'a'],
+      ['get', 'b'],
+    ])
+  })
+
+  test('end when their own time is up', async () => {
+    const item = itemOf(1)
+    const guarded = guard(new ToldStore(false, later(50, item)))
+    const patient = guarded.get('a')
+    const hurried = guarded.get('a', new StoreBudget(clock, 10))
+    await pass(10)
+    expect(await hurried).toBeUndefined()
+    await pass(40)
+    expect(await patient).toBe(item)
+  })
+
+  test('are told of a failure once', async () => {
+    const guarded = guard(new ToldStore(false, reject))
+    await Promise.all([guarded.get('a'), guarded.get('a')])
+    expect(types()).toEqual(['error'])
+  })
+
+  test('do not include one of a later turn, which may be after a write of somebody else', async () => {
+    const store = new ToldStore(false, later(50))
+    const guarded = guard(store)
+    const first = guarded.get('a')
+    await new Promise((resolve) => setImmediate(resolve))
+    const second = guarded.get('a')
+    expect(reads(store)).toBe(2)
+    await pass(50)
+    await Promise.all([first, second])
+  })
+
+  test.each<[string, (guarded: GuardedStore) => unknown]>([
+    ['a write', (guarded) => guarded.set('a', itemOf(2), minute)],
+    ['a removal', (guarded) => guarded.delete('a')],
+    ['a removal of everything', (guarded) => guarded.clear()],
+  ])('do not include one behind %s', async (_, change) => {
+    const store = new ToldStore(false, later(50))
+    const guarded = guard(store)
+    const first = guarded.get('a')
+    const changed = change(guarded)
+    const second = guarded.get('a')
+    expect(reads(store)).toBe(2)
+    await pass(50)
+    await Promise.all([first, changed, second])
   })
 })
 
@@ -344,7 +406,7 @@ describe('the gate', () => {
   test('a probe that hangs is a failed probe', async () => {
     const store = new ToldStore(false, hang)
     const guarded = guard(store)
-    const reads = Array.from({ length: 5 }, () => guarded.get('a'))
+    const reads = Array.from('abcde', (key) => guarded.get(key))
     await pass(100)
     await Promise.all(reads)
     await pass(1_000)
@@ -363,7 +425,7 @@ describe('the gate', () => {
   test('the answers of calls made before it opened do not close it', async () => {
     const store = new ToldStore(false, later(50))
     const guarded = guard(store)
-    const early = guarded.get('a')
+    const early = guarded.get('early')
     store.answer = reject
     await failing(guarded, 5)
     await pass(50)

@@ -26,6 +26,8 @@ const roomy = 0.98
 /** Items in a SQLite file. Everything that is long comes in batches, with a breath for others between. */
 export class SqliteBackend implements ByteBackend {
   readonly capabilities: StoreCapabilities
+  /** SQLite copies what is bound before a statement runs. */
+  readonly givesBytesBack = true
   readonly #file: SqliteFile
   readonly #settings: SqliteSettings
   readonly #clock: Clock

@@ -7,6 +7,7 @@ import {
   applicationId,
   logPages,
   never,
+  pageCache,
   pageSize,
   prepareStatements,
   type Statements,
@@ -117,7 +118,7 @@ function setUp(db: DatabaseSync, path: string): void {
     )
   }
   db.exec(`PRAGMA page_size = ${pageSize}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`)
-  db.exec(`PRAGMA wal_autocheckpoint = ${logPages}`)
+  db.exec(`PRAGMA wal_autocheckpoint = ${logPages}; PRAGMA cache_size = -${pageCache}`)
   db.exec('BEGIN IMMEDIATE')
   const version = number(db, 'user_version')
   if (version > schemaVersion) {

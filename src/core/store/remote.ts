@@ -1,5 +1,6 @@
 import { hash, randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from '../clock.ts'
+import { memoised } from '../http/memo.ts'
 import { clockOption, knownOptions, positiveInteger, quote } from '../options.ts'
 import type { StoreCapabilities } from './capabilities.ts'
 import { isStoreItem } from './check.ts'
@@ -315,12 +316,11 @@ class OnBytes implements RemoteStore {
 
   // Chunks
 
-  #write(id: string, item: StoreItem, lifetime: number): Promise<void> {
-    const frames = this.#frames
-    if (frames === undefined) return this.#backend.set(id, encodeItem(item), lifetime)
-    const frame = encodeItem(item, frames.take)
+  async #write(id: string, item: StoreItem, lifetime: number): Promise<void> {
+    const frame = encodeItem(item, this.#frames?.take)
+    await this.#backend.set(id, frame, lifetime)
     // Not after a failure: the client may still have it in a queue.
-    return this.#backend.set(id, frame, lifetime).then(() => frames.giveBack(frame))
+    this.#frames?.giveBack(frame)
   }
 
   async #setChunked(id: string, { meta, body }: StoreItem, lifetime: number): Promise<void> {
@@ -413,11 +413,12 @@ class OnBytes implements RemoteStore {
 
 const NOTHING = Buffer.alloc(0)
 
-function digest(key: string): string {
+/** What is not found is soon written, and what is found is soon asked for again. */
+const digest: (key: string) => string = memoised((key) => {
   // As UTF-8, all lone surrogates would be the same.
   if (key.isWellFormed()) return hash('sha256', key, 'base64url')
   return `u${hash('sha256', Buffer.from(key, 'utf16le'), 'base64url')}`
-}
+}, 512)
 
 /** The key of a body that is kept in one piece. */
 function bodyId(id: string): string {

@@ -21,11 +21,20 @@ export function withDeadline<T>(
       clearTimeout(timer)
       resolve(outcome)
     }
-    new Promise<T>((answer) => answer(call())).then(
+    started(call).then(
       (value) => settle({ type: 'value', value }),
       (error: unknown) => settle({ type: 'error', error }),
     )
   })
+}
+
+/** A promise that the call returned is taken as it is: another around it would cost two turns of the queue. */
+function started<T>(call: () => T | Promise<T>): Promise<T> {
+  try {
+    return Promise.resolve(call())
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 /** The value of `promise`, which never rejects, or undefined after `patience` ms or when `signal` aborts. */

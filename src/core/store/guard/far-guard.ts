@@ -7,6 +7,7 @@ import { type Outcome, waitAtMost, withDeadline } from './deadline.ts'
 import type { StoreGate, StorePermit } from './gate.ts'
 import { GuardedBody, ReportingBody } from './guarded-body.ts'
 import type { GuardedItem, GuardedStore, Report, StoreEvent, StoreOperation } from './guarded-store.ts'
+import { SharedReads } from './shared-reads.ts'
 import type { Writes } from './writes.ts'
 
 /** One call of the store; an outcome is told once, by whoever sees it first. */
@@ -15,6 +16,8 @@ interface Call {
   readonly deadline: number
   reported: boolean
 }
+
+type Attempt<T> = Promise<Outcome<T>>
 
 /** Before a store that answers with promises: whatever it does, a read is a miss after its deadline. */
 export class FarGuard implements GuardedStore {
@@ -29,6 +32,7 @@ export class FarGuard implements GuardedStore {
   readonly #readTimeout: number
   readonly #writeTimeout: number
   readonly #readWhole: number
+  readonly #reads = new SharedReads<StoreItem | LargeItem | undefined>()
 
   /** `readWhole`: bytes of bodies that are read into memory though the store could stream them, as a near tier takes them. */
   constructor(
@@ -56,9 +60,7 @@ export class FarGuard implements GuardedStore {
   }
 
   async get(key: string, budget?: StoreBudget, signal?: AbortSignal): Promise<GuardedItem | undefined> {
-    const { streams } = this.#store
-    const read = streams === undefined ? () => this.#store.get(key) : () => this.#find(key, streams)
-    const found = await this.#within(read, budget, signal)
+    const found = await this.#within((call) => this.#begunFor(key, call), budget, signal)
     if (found === undefined || isStoreItem(found)) return found
     if (isLargeItem(found)) {
       const { meta, body } = found
@@ -73,6 +75,7 @@ export class FarGuard implements GuardedStore {
   }
 
   set(key: string, item: GuardedItem, lifetime: number): Promise<boolean> {
+    this.#reads.end(key)
     const { meta, body } = item
     if (!(body instanceof GuardedBody)) {
       return this.#write('set', key, body.length, () => this.#store.set(key, item as StoreItem, lifetime))
@@ -82,10 +85,12 @@ export class FarGuard implements GuardedStore {
   }
 
   delete(key: string): Promise<boolean> {
+    this.#reads.end(key)
     return this.#write('delete', key, 0, async () => void (await this.#store.delete(key)))
   }
 
   async clear(): Promise<boolean> {
+    this.#reads.endAll()
     await this.#writes.settled()
     const call: Call = { operation: 'clear', deadline: this.#writeTimeout, reported: false }
     return this.#isDone(call, () => this.#store.clear())
@@ -106,6 +111,16 @@ export class FarGuard implements GuardedStore {
     } catch (error) {
       this.#report('error', 'release', error)
     }
+  }
+
+  /** The read of a key, perhaps another's; undefined where nobody should wait for the store. */
+  #begunFor(key: string, call: Call): Attempt<StoreItem | LargeItem | undefined> | undefined {
+    const known = this.#reads.get(key)
+    if (known !== undefined) return known
+    const { streams } = this.#store
+    const begun = this.#begin(call, () => (streams === undefined ? this.#store.get(key) : this.#find(key, streams)))
+    if (begun !== undefined) this.#reads.add(key, begun)
+    return begun
   }
 
   async #find(key: string, streams: NonNullable<Store['streams']>): Promise<StoreItem | LargeItem | undefined> {
@@ -130,16 +145,16 @@ export class FarGuard implements GuardedStore {
       else opened = body
       return opened
     }
-    const body = await this.#within(open, budget, signal)
+    const body = await this.#within((call) => this.#begin(call, open), budget, signal)
     isOver = true
     if (body !== undefined) return new ReportingBody(body, (error) => this.#report('error', 'read', error))
     opened?.close()
     return undefined
   }
 
-  /** What `read` gives, if it does so within the deadline and the budget. */
+  /** What is read, if it is so within the deadline and the budget. `begin` gives undefined where nobody should wait. */
   async #within<T>(
-    read: () => T | Promise<T | undefined>,
+    begin: (call: Call) => Attempt<T> | undefined,
     budget: StoreBudget | undefined,
     signal: AbortSignal | undefined,
   ): Promise<T | undefined> {
@@ -149,27 +164,32 @@ export class FarGuard implements GuardedStore {
     if (patience <= 0) return this.#tell(call, 'timeout')
     budget?.begin()
     try {
-      return await this.#read(read, call, patience, signal)
+      return await this.#waited(begin(call), call, patience, signal)
     } finally {
       budget?.end()
     }
   }
 
   /** The caller's wait may end before the call's own deadline; the gate learns how the call ended all the same. */
-  async #read<T>(
-    read: () => T | Promise<T | undefined>,
+  async #waited<T>(
+    attempt: Attempt<T> | undefined,
     call: Call,
     patience: number,
     signal: AbortSignal | undefined,
   ): Promise<T | undefined> {
-    const permit = this.#enter(call)
-    if (permit === undefined) return undefined
-    const attempt = this.#attempt(call, permit, read)
-    if (permit.isProbe) return this.#tell({ ...call }, 'skipped')
+    if (attempt === undefined) return undefined
     const isShorter = signal !== undefined || patience < call.deadline
     const seen = await (isShorter ? waitAtMost(attempt, patience, signal) : attempt)
     if (seen === undefined) return signal?.aborted ? undefined : this.#tell(call, 'timeout')
     return seen.type === 'value' ? seen.value : undefined
+  }
+
+  /** Calls the store; undefined where nobody should wait for it. */
+  #begin<T>(call: Call, run: () => T | Promise<T>): Attempt<T> | undefined {
+    const permit = this.#enter(call)
+    if (permit === undefined) return undefined
+    const attempt = this.#attempt(call, permit, run)
+    return permit.isProbe ? this.#tell({ ...call }, 'skipped') : attempt
   }
 
   async #write(
