@@ -1,4 +1,4 @@
-import { STATUS_CODES, ServerResponse } from 'node:http'
+import { ServerResponse, STATUS_CODES } from 'node:http'
 import { follow, RecordingLostError } from '../../core/cache/recording.ts'
 import type { Reply } from '../../core/cache/reply.ts'
 import type { FieldLines } from '../../core/http/message.ts'
