@@ -31,6 +31,12 @@ describe.each(frameworks)('$name: the outcome of a call', (framework) => {
     ['a thrown error is one failure', () => ({ throws: new Error('bad') }), 1, 1],
     ['a thrown error with the status 404 is a success', () => ({ throws: withStatus(404) }), 0, 1],
     ['a stream that ends is a success', () => ({ streams: parts(['a', 'b']) }), 0, 1],
+    [
+      'an end that cannot be, and the error page for it, is one failure',
+      () => ({ writes: (_q, r) => r.end(42) }),
+      1,
+      1,
+    ],
     ['trailers, 103 and a flushed head make no difference', () => ({ writes: fully }), 0, 1],
     [
       'a response that its handler destroys is a failure',

@@ -94,7 +94,8 @@ interface Watch {
   writeHead: Method | undefined
   /** Whether the client has more to read than Node holds for it. */
   isWaiting: boolean
-  isOver: boolean
+  /** `ending`: inside the original `end`, which in HTTP/2 may close the response. */
+  phase: 'open' | 'ending' | 'over'
 }
 
 interface WatchedResponse extends MarkedResponse {
@@ -125,7 +126,7 @@ function install(response: WatchedResponse): Watch {
     destroy: destroy as Method,
     writeHead: undefined,
     isWaiting: false,
-    isOver: false,
+    phase: 'open',
   }
   response[WATCH] = watch
   response.write = watchedWrite as ServerResponse['write']
@@ -145,7 +146,7 @@ function watchedWriteHead(this: WatchedResponse, ...args: unknown[]): unknown {
 function watchedWrite(this: WatchedResponse, ...args: unknown[]): unknown {
   const watch = this[WATCH] as Watch
   const mayGoOn = watch.write.apply(this, args)
-  if (mayGoOn === false && !watch.isWaiting && !watch.isOver) waitForClient(this, watch)
+  if (mayGoOn === false && !watch.isWaiting && watch.phase === 'open') waitForClient(this, watch)
   return mayGoOn
 }
 
@@ -164,11 +165,16 @@ function onDrain(this: WatchedResponse): void {
 
 function watchedEnd(this: WatchedResponse, ...args: unknown[]): unknown {
   const watch = this[WATCH] as Watch
-  const isLate = isCut(this)
-  // Where this throws, an error page may follow: the handler has not ended yet.
-  const result = watch.end.apply(this, args)
-  if (!isLate) settle(watch, (run) => run.ended(this))
-  return result
+  if (watch.phase !== 'open' || isCut(this)) return watch.end.apply(this, args)
+  watch.phase = 'ending'
+  try {
+    const result = watch.end.apply(this, args)
+    settle(watch, (run) => run.ended(this))
+    return result
+  } finally {
+    // Where that threw, an error page may follow: the handler has not ended yet.
+    if (watch.phase === 'ending') watch.phase = 'open'
+  }
 }
 
 function watchedDestroy(this: WatchedResponse, ...args: unknown[]): unknown {
@@ -181,13 +187,14 @@ function watchedDestroy(this: WatchedResponse, ...args: unknown[]): unknown {
 /** The response is over. Without an end, it is because its client left, or somebody has cut the connection. */
 function onClose(this: WatchedResponse): void {
   const watch = this[WATCH] as Watch
+  if (watch.phase === 'ending') return
   if (watch.isWaiting || hasClientLeft(this)) settle(watch, (run) => run.left())
   else settle(watch, (run) => run.broke(brokenOff()))
 }
 
 function settle(watch: Watch, tell: (run: Serving) => void): void {
-  if (watch.isOver) return
-  watch.isOver = true
+  if (watch.phase === 'over') return
+  watch.phase = 'over'
   watch.runs.forEach(tell)
 }
 
@@ -195,8 +202,12 @@ function brokenOff(): Error {
   return new Error('The response broke off')
 }
 
-/** Whether it is over already: what a handler still says then is no answer. */
+/**
+ * Whether it is over already: what a handler still says then is no answer. In HTTP/2 the stream of an answer to HEAD is
+ * over as soon as its head is sent.
+ */
 function isCut(response: ServerResponse): boolean {
+  if (response.req.method === 'HEAD') return false
   const { stream } = response as unknown as Partial<Http2ServerResponse>
   return response.destroyed || stream?.destroyed === true
 }
