@@ -219,6 +219,18 @@ describe.each(frameworks)('$name: cache(), circuitBreaker()', (framework) => {
     }
   })
 
+  test('a refresh behind a stale answer is refused as well, and leaves what is stored', async () => {
+    const headers = { 'Cache-Control': 'max-age=10, stale-while-revalidate=60' }
+    const { request, clock, breaker, responses } = await opened({ headers, body: 'good' })
+    breaker.isolate()
+    clock.pass(20)
+    for (let i = 1; i <= 2; i++) {
+      expect(await request()).toMatchObject({ status: 200, body: 'good' })
+      await expect.poll(() => responses.stats().refreshes).toBe(i)
+    }
+    expect(breaker.counts.inFlight).toBe(0)
+  })
+
   test('a failure that a stale answer stands in for is a failure all the same', async () => {
     const { state, handler } = switchable({
       headers: { 'Cache-Control': 'max-age=10, stale-if-error=60' },

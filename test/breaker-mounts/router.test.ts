@@ -144,6 +144,12 @@ describe.each(frameworks)('$name: breakerRouter()', (framework) => {
     ['a page of another site', { 'sec-fetch-site': 'cross-site', origin: 'http://evil.test' }, 403],
     ['a page of a neighbouring site', { 'sec-fetch-site': 'same-site', origin: 'http://other.example.test' }, 403],
     ['a page of the same site', { 'sec-fetch-site': 'same-origin', origin: 'http://example.test' }, 200],
+    ['a page of another site that hides where it is', { 'sec-fetch-site': 'cross-site' }, 403],
+    [
+      'a page of the same site, whose host a proxy has changed',
+      { 'sec-fetch-site': 'same-origin', origin: 'http://a' },
+      200,
+    ],
     ['an old browser, from another site', { origin: 'http://evil.test' }, 403],
     ['an old browser, from a sandbox', { origin: 'null' }, 403],
     ['an old browser, from the same site', { origin: 'http://example.test' }, 200],

@@ -32,10 +32,10 @@ export type Act =
 
 export type Handler = (url: string) => Act | Promise<Act>
 
-export type Layer = 'cache' | 'breaker' | 'errors' | 'router' | 'second'
+type Layer = 'cache' | 'breaker' | 'errors' | 'router' | 'second'
 
 /** What the mount's options are, in either framework. */
-export interface BreakerOptions extends Omit<BreakerRegistryOptions, 'isFailure'> {
+interface BreakerOptions extends Omit<BreakerRegistryOptions, 'isFailure'> {
   readonly registry?: BreakerRegistry
   readonly name?: string
   readonly key?: (request: { readonly url: string }) => string
