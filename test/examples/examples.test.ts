@@ -55,6 +55,34 @@ describe('the small examples', { timeout: patience }, () => {
     expect(second?.split('Made')[1]).toBe(first?.split('Made')[1])
   })
 
+  test('breaker-express answers from memory while its circuit is open', async () => {
+    const address = await example('breaker-express').address()
+    expect((await ask(`${address}/prices/7`)).text).toContain('42')
+    await ask(`${address}/works/no`, { method: 'PUT' })
+    for (let i = 0; i < 3; i++) expect((await ask(`${address}/prices/8`)).status).toBe(500)
+    const refused = await ask(`${address}/prices/8`)
+    expect(refused.status).toBe(503)
+    expect(refused.headers.get('retry-after')).toMatch(/^[3-5]$/)
+    const status = async () => (await ask(`${address}/prices/7`)).cache
+    await expect.poll(status, { timeout: 10_000 }).toContain('detail=origin-failed')
+    expect((await ask(`${address}/breakers/prices`)).text).toContain('"name":"prices"')
+    await ask(`${address}/works/yes`, { method: 'PUT' })
+    expect((await ask(`${address}/breakers/prices/reset`, { method: 'POST' })).text).toContain('"closed"')
+    expect((await ask(`${address}/prices/8`)).status).toBe(200)
+  })
+
+  test('breaker-koa keeps the circuits of tenants apart', async () => {
+    const address = await example('breaker-koa').address()
+    for (let i = 0; i < 3; i++) expect((await ask(`${address}/broken`)).status).toBe(500)
+    expect((await ask(`${address}/broken`)).text).toContain('try again in')
+    expect((await ask(`${address}/works`)).text).toBe('{"orders":[1,2,3]}')
+    const { breakers } = JSON.parse((await ask(`${address}/breakers`)).text)
+    expect(breakers.map(({ name, state }: { name: string; state: string }) => [name, state])).toEqual([
+      ['broken', 'open'],
+      ['works', 'closed'],
+    ])
+  })
+
   test('redis: without a Redis it answers all the same', async () => {
     const address = await example('redis', { REDIS_URL: 'redis://127.0.0.1:9' }).address()
     expect((await ask(address)).status).toBe(200)

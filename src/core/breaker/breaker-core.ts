@@ -105,10 +105,21 @@ export class BreakerCore implements PermitOwner {
 
   responded(permit: CallPermit): void {
     if (permit.respondedAt !== undefined) return
+    this.resumed(permit)
     const now = this.#now()
     permit.respondedAt = now
     if (permit.slot === NO_SLOT || !this.#isCurrent(permit, now)) return
     this.#advance({ type: 'probe-answered', at: now, slot: permit.slot })
+  }
+
+  paused(permit: CallPermit): void {
+    if (permit.respondedAt === undefined) permit.pausedAt ??= this.#now()
+  }
+
+  resumed(permit: CallPermit): void {
+    if (permit.pausedAt === undefined) return
+    permit.waited += this.#now() - permit.pausedAt
+    permit.pausedAt = undefined
   }
 
   succeeded(permit: CallPermit): void {
@@ -219,8 +230,8 @@ export class BreakerCore implements PermitOwner {
     return generation === this.#circuit.generation
   }
 
-  #isSlow({ startedAt, respondedAt }: CallPermit, now: number): boolean {
-    return (respondedAt ?? now) - startedAt >= this.settings.slowCallDuration
+  #isSlow({ startedAt, respondedAt, pausedAt, waited }: CallPermit, now: number): boolean {
+    return (respondedAt ?? pausedAt ?? now) - startedAt - waited >= this.settings.slowCallDuration
   }
 
   #count(now: number, isFailed: boolean, isSlow: boolean, origin: FailureOrigin | undefined, retryAfter: number): void {

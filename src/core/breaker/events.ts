@@ -86,6 +86,13 @@ export interface BreakerEvents {
     readonly age: number
     readonly inFlight: number
   }
+  /** A function of a mount's options threw: the request passed by the circuit, or its outcome was neutral. */
+  'breakwater:breaker:fault': {
+    /** The mount's name. */
+    readonly breaker: string
+    readonly option: string
+    readonly error: unknown
+  }
   /** A registry made or dropped a breaker, or had no room for one: `unlisted` calls pass without a circuit. */
   'breakwater:breaker:registry': {
     readonly change: 'created' | 'evicted' | 'unlisted'

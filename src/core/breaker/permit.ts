@@ -23,6 +23,14 @@ export interface Permit {
    * already, call `fail` instead.
    */
   responded(): void
+  /**
+   * From now on the call waits for its own caller, such as a client that does not read as fast as the answer is made:
+   * that is not the upstream's time, and makes no call slow. Ends with `resume` or with the outcome; does nothing
+   * after `responded`.
+   */
+  pause(): void
+  /** The call goes on. */
+  resume(): void
   succeed(): void
   /** @param reason The error, or whatever tells what went wrong. */
   fail(reason?: unknown, details?: FailureDetails): void
@@ -35,6 +43,8 @@ export interface Permit {
 /** What a permit reports to. */
 export interface PermitOwner {
   responded(permit: CallPermit): void
+  paused(permit: CallPermit): void
+  resumed(permit: CallPermit): void
   succeeded(permit: CallPermit): void
   failed(permit: CallPermit, reason: unknown, details: FailureDetails | undefined): void
   rateLimited(permit: CallPermit, retryAfter: number): void
@@ -51,6 +61,10 @@ export class CallPermit implements Permit {
   readonly slot: number
   /** When the head arrived. Monotonic ms. */
   respondedAt: number | undefined
+  /** Since when it waits for its own caller. Monotonic ms. */
+  pausedAt: number | undefined
+  /** How long it has waited so before, ms. */
+  waited: number
   /** Neighbours in the list of what is under way. */
   older: CallPermit | undefined
   newer: CallPermit | undefined
@@ -63,6 +77,8 @@ export class CallPermit implements Permit {
     this.startedAt = startedAt
     this.slot = slot
     this.respondedAt = undefined
+    this.pausedAt = undefined
+    this.waited = 0
     this.older = undefined
     this.newer = undefined
   }
@@ -73,6 +89,14 @@ export class CallPermit implements Permit {
 
   responded(): void {
     this.#owner?.responded(this)
+  }
+
+  pause(): void {
+    this.#owner?.paused(this)
+  }
+
+  resume(): void {
+    this.#owner?.resumed(this)
   }
 
   succeed(): void {

@@ -184,8 +184,9 @@ export class Exchange {
     if (this.#behind && status >= 300 && status !== 304) return this.#refuse('status')
     if (status === 304 && this.conditions !== undefined) return this.#freshen(response, now)
     const failure = failureOf(status)
-    const reply = failure && this.#standIn(failure, now, status)
+    const reply = failure && this.#standIn(response.lost ? 'lost' : failure, now, status)
     if (reply !== undefined) return { kind: 'replace', reply }
+    if (response.lost) return this.#refuse('origin-lost')
     if (this.request.method === 'HEAD') {
       this.#compareHead(response, now)
       return this.#pass(undefined)

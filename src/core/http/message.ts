@@ -35,6 +35,8 @@ export interface ResponseHead {
   readonly lines: FieldLines
   /** What the bridge wants to be told again with each answer from the store; never sent. */
   readonly note?: string | undefined
+  /** The origin was not asked, or gave nothing: this was made in its place, and is not stored. */
+  readonly lost?: boolean | undefined
 }
 
 /** All lines of a field as one value, joined by ", " (RFC 9110 section 5.2); undefined if absent. */

@@ -1,3 +1,6 @@
+export { breakerRouter } from './breaker-router.ts'
 export { cache } from './cache.ts'
+export { circuitBreaker } from './circuit-breaker.ts'
+export { circuitBreakerErrors } from './circuit-breaker-errors.ts'
 export { purgeHandler } from './purge-handler.ts'
 export { setCachePolicy } from './set-cache-policy.ts'

@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import type { Exchange, HeadOutcome } from '../../core/cache/exchange.ts'
 import type { Reply } from '../../core/cache/reply.ts'
 import type { Outlet } from '../node/serve.ts'
+import { type MarkedResponse, STANDS_FOR } from '../node/symbols.ts'
 import { judgeAbove, recordsAbove, restoreFields, tap } from '../node/tap.ts'
 import { setFields } from '../node/watch.ts'
 import { answerContext } from './answer.ts'
@@ -74,6 +75,7 @@ function rescue(passage: KoaPassage, exchange: Exchange, error: unknown): void {
   // The error's page is made outside of this layer, so it is never stored here.
   const reply = lost ?? replyOf(exchange.head({ status: status ?? 500, lines: ['Cache-Control', 'no-store'] }))
   if (reply === undefined) throw error
+  ;(passage.response as MarkedResponse)[STANDS_FOR] = status ?? 'lost'
   answerInstead(passage, reply)
   report(ctx, error)
 }

@@ -6,7 +6,7 @@ import { dismiss, type Reply } from '../../core/cache/reply.ts'
 import type { RequestHead } from '../../core/http/message.ts'
 import { isGone, sendReply } from './answer.ts'
 import type { Listener, ShadowRunner } from './shadow.ts'
-import { type MarkedRequest, OUTER, SHADOW } from './symbols.ts'
+import { type MarkedRequest, type MarkedResponse, OUTER, SHADOW, STANDS_FOR } from './symbols.ts'
 import { answerInstead, tap } from './tap.ts'
 import { setFields, watchReads } from './watch.ts'
 
@@ -83,11 +83,11 @@ export class ServerMount {
     switch (decision.kind) {
       case 'hit':
       case 'forbidden':
-        return isLate ? dismiss(decision.reply) : outlet.answer(passage, decision.reply)
+        return isLate ? dismiss(decision.reply) : answerUnasked(passage, outlet, decision.reply)
       case 'stale':
         try {
           if (isLate) dismiss(decision.reply)
-          else outlet.answer(passage, decision.reply)
+          else answerUnasked(passage, outlet, decision.reply)
         } finally {
           if (decision.refresh !== undefined) this.refresh(passage.root, decision.refresh)
         }
@@ -155,9 +155,16 @@ export class ServerMount {
     if (exchange === undefined || response.headersSent) return false
     const reply = exchange.lost()
     if (reply === undefined) return false
+    ;(response as MarkedResponse)[STANDS_FOR] = 'lost'
     answerInstead(response, reply)
     return true
   }
+}
+
+/** Answers without running the handler, and leaves a note of that for layers outside which judge it. */
+function answerUnasked<P extends Passage>(passage: P, outlet: Outlet<P>, reply: Reply): void {
+  ;(passage.response as MarkedResponse)[STANDS_FOR] = 'unasked'
+  outlet.answer(passage, reply)
 }
 
 const realms = new WeakMap<Listener, string>()

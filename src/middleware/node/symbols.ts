@@ -23,6 +23,11 @@ export const ANSWER_RULE: unique symbol = Symbol('breakwater.rule')
 /** Names the body being sent, for layers that remember encodings of it. */
 export const BODY_IDENTITY: unique symbol = Symbol.for('breakwater.bodyIdentity')
 
+/** Set where an answer is made in place of one that a circuit breaker refused. */
+export const INSTEAD: unique symbol = Symbol('breakwater.instead')
+/** What an answer from the cache stands in for. */
+export const STANDS_FOR: unique symbol = Symbol('breakwater.standsFor')
+
 /** A request as our mounts know it. */
 export interface MarkedRequest extends IncomingMessage {
   [OUTER]?: Exchange
@@ -38,4 +43,7 @@ export interface MarkedRequest extends IncomingMessage {
 export interface MarkedResponse extends ServerResponse {
   [ANSWER_RULE]?: CacheRule
   [BODY_IDENTITY]?: string | undefined
+  [INSTEAD]?: true
+  /** The handler's own status; `unasked` where it was not run; `lost` where it gave no answer. */
+  [STANDS_FOR]?: number | 'unasked' | 'lost'
 }

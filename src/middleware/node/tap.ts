@@ -11,7 +11,7 @@ import {
   headLines,
   withMember,
 } from './head-lines.ts'
-import { ANSWER_RULE, type MarkedResponse } from './symbols.ts'
+import { ANSWER_RULE, INSTEAD, type MarkedResponse, STANDS_FOR } from './symbols.ts'
 
 const TAP: unique symbol = Symbol('breakwater.tap')
 
@@ -133,12 +133,15 @@ function tappedWriteHead(this: TappedResponse, ...args: unknown[]): ServerRespon
 function judge(response: TappedResponse, state: Tap, head: HeadArguments, note: string | undefined): HeadOutcome {
   const rule = response[ANSWER_RULE]
   if (rule !== undefined) state.exchange.addRule(rule)
-  return state.exchange.head({
+  const outcome = state.exchange.head({
     status: head.status,
     statusText: head.reason ?? reasonOf(response),
     lines: headLines(response, head, state.before),
     note,
+    lost: response[INSTEAD],
   })
+  if (outcome.kind === 'replace') response[STANDS_FOR] = head.status
+  return outcome
 }
 
 /** Writes the handler's head with our Cache-Status. If that throws, the head is open again: an error page may follow. */

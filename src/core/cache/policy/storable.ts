@@ -39,6 +39,7 @@ export type RefusalReason =
   | 'content-length'
   | 'truncated'
   | 'invalidated'
+  | 'origin-lost'
 
 export interface Refused {
   readonly store: false
