@@ -1,18 +1,19 @@
 /**
  * Measures what the interceptor adds to the CPU of a request that undici sends to a server on the loopback, in turns
- * with the same agent composed with an interceptor that does nothing.
+ * with the same agent composed with an interceptor that does nothing, twice.
  *
- *     npm run build && node bench/breaker/undici.ts [--rounds 40] [--requests 2000]
+ *     npm run build && node bench/breaker/undici.ts [--rounds 60] [--requests 1000]
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { parseArgs } from 'node:util'
-import { circuitBreaker } from 'breakwater/undici'
 import { Agent, type Dispatcher } from 'undici'
+import { circuitBreaker } from '../../dist/adapters/undici/index.js'
 import { machine } from '../machine.ts'
 import { median } from '../statistics.ts'
+import { collectGarbage } from './measure.ts'
 
 const most = 0.02
 
@@ -29,35 +30,54 @@ async function serve(): Promise<void> {
 
 async function compare(): Promise<void> {
   const { values } = parseArgs({
-    options: { rounds: { type: 'string', default: '40' }, requests: { type: 'string', default: '2000' } },
+    options: { rounds: { type: 'string', default: '60' }, requests: { type: 'string', default: '1000' } },
   })
   const server = fork(import.meta.filename)
   const [port] = (await once(server, 'message')) as [number]
-  const origin = `http://127.0.0.1:${port}`
   const agent = new Agent({ connections: 16 })
-  const contenders: [string, Dispatcher][] = [
-    ['without', agent.compose((dispatch) => (opts, handler) => dispatch(opts, handler))],
-    ['with circuitBreaker()', agent.compose(circuitBreaker({ slowCallRate: 0.5, slowCallDuration: 1_000 }))],
+  const nothing: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (opts, handler) => dispatch(opts, handler)
+  const contenders: Contender[] = [
+    { name: 'without', dispatcher: agent.compose(nothing), figures: [] },
+    { name: 'without, once more', dispatcher: agent.compose(nothing), figures: [] },
+    {
+      name: 'with circuitBreaker()',
+      dispatcher: agent.compose(circuitBreaker({ slowCallRate: 0.5, slowCallDuration: 1_000 })),
+      figures: [],
+    },
   ]
-  const figures = contenders.map((): number[] => [])
-  for (let round = -4; round < Number(values.rounds); round++) {
-    // Whoever comes first has an advantage or not: in turns, too.
-    for (const which of round % 2 === 0 ? [0, 1] : [1, 0]) {
-      const [, dispatcher] = contenders[which] as [string, Dispatcher]
-      const cost = await cpuOf(dispatcher, origin, Number(values.requests))
-      if (round >= 0) figures[which]?.push(cost)
+  for (let round = -6; round < Number(values.rounds); round++) {
+    // Each comes first, second and last as often as the others.
+    for (let place = 0; place < contenders.length; place++) {
+      const { dispatcher, figures } = contenders[(round + 6 + place) % contenders.length] as Contender
+      collectGarbage()
+      const cost = await cpuOf(dispatcher, `http://127.0.0.1:${port}`, Number(values.requests))
+      if (round >= 0) figures.push(cost)
     }
   }
-  const [bare = [], guarded = []] = figures
-  console.log(machine())
-  for (const [i, [name]] of contenders.entries()) {
-    console.log(`  ${name.padEnd(24)}${(median(figures[i] ?? []) / 1_000).toFixed(2)} us of CPU`)
-  }
-  const share = median(guarded.map((cost, round) => cost / (bare[round] as number))) - 1
-  const verdict = share <= most ? 'reached' : 'NOT REACHED'
-  console.log(`the interceptor: ${(share * 100).toFixed(2)} % of a request, at most ${most * 100} %: ${verdict}`)
+  report(contenders)
   await agent.close()
   server.disconnect()
+}
+
+interface Contender {
+  readonly name: string
+  readonly dispatcher: Dispatcher
+  /** ns of CPU for one request, a number for each round. */
+  readonly figures: number[]
+}
+
+/** The second of the two that do nothing shows how much of a difference is chance. */
+function report(contenders: readonly Contender[]): void {
+  const bare = contenders[0]?.figures ?? []
+  console.log(machine())
+  let share = Number.NaN
+  for (const { name, figures } of contenders) {
+    share = median(figures.map((cost, round) => cost / (bare[round] as number))) - 1
+    console.log(
+      `  ${name.padEnd(24)}${(median(figures) / 1_000).toFixed(2)} us of CPU  ${(share * 100).toFixed(2)} % more`,
+    )
+  }
+  console.log(`the interceptor: at most ${most * 100} % of a request: ${share <= most ? 'reached' : 'NOT REACHED'}`)
 }
 
 /** ns of this process's CPU for one request, 16 at a time. */
