@@ -134,4 +134,14 @@ describe.each(releases)('%s', (_name, undici) => {
     expect((await guarded.ask(upstream.url)).status).toBe(503)
     await settles(guarded.of(upstream.url), failed)
   })
+
+  test('1xx is no answer: a fallback stands in for what breaks off after it', async () => {
+    const upstream = await startOrigin((_, response) => {
+      response.writeEarlyHints({ link: '</a.css>; rel=preload' })
+      setTimeout(() => response.destroy(), 20)
+    })
+    const guarded = startGuarded(undici, { mount: { fallback: { statusCode: 203 } } })
+    expect((await guarded.ask(upstream.url)).status).toBe(203)
+    await settles(guarded.of(upstream.url), failed)
+  })
 })
