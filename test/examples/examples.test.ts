@@ -83,6 +83,16 @@ describe('the small examples', { timeout: patience }, () => {
     ])
   })
 
+  test('undici-breaker: a service that fails is left alone until it is well', async () => {
+    const breaking = example('undici-breaker')
+    expect(await breaking.ended()).toBe(0)
+    expect(breaking.lines()).toEqual([
+      ...[1, 2, 3].map((times) => `sorry (asked ${times} times)`),
+      ...[3, 3].map((times) => `a default (asked ${times} times)`),
+      'well again (asked 4 times)',
+    ])
+  })
+
   test('redis: without a Redis it answers all the same', async () => {
     const address = await example('redis', { REDIS_URL: 'redis://127.0.0.1:9' }).address()
     expect((await ask(address)).status).toBe(200)

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import type { Exchange } from '../../core/cache/exchange.ts'
 import type { Decision, Mount } from '../../core/cache/mount.ts'
+import { dismiss } from '../../core/cache/reply.ts'
 import type { Runner } from '../../core/cache/warm.ts'
 import { Forwarding } from './forwarding.ts'
 import { isOriginLost } from './lost.ts'
-import { type Origin, parseOrigin } from './origin.ts'
+import { namelessOrigin, parseOrigin } from './origin.ts'
 import type { Origins } from './origins.ts'
 import { play } from './play.ts'
 import { isForeign, requestHead, settled } from './request.ts'
@@ -20,8 +20,7 @@ export class CachedDispatch implements Runner {
   readonly #mount: Mount
   readonly #origins: Origins | undefined
   readonly #next: Dispatch
-  /** Stands for the one origin of a dispatcher whose requests name none; nobody else's key has it. */
-  readonly #fallback: Origin = { scheme: 'http', authority: `${randomUUID()}.invalid` }
+  readonly #fallback = namelessOrigin()
 
   constructor(mount: Mount, origins: Origins | undefined, next: Dispatch) {
     this.#mount = mount
@@ -42,7 +41,7 @@ export class CachedDispatch implements Runner {
       return refuse(handler, error)
     }
     if (!(decision instanceof Promise)) return this.#act(decision, opts, handler)
-    void new Waiting(handler, signal).wait(decision, (decided) => this.#act(decided, opts, handler))
+    void new Waiting(handler, signal).wait(decision, (decided) => this.#act(decided, opts, handler), giveBack)
     return true
   }
 
@@ -112,4 +111,18 @@ function refuse(handler: Handler, error: unknown): boolean {
   if (typeof handler?.onResponseError !== 'function') throw error
   handler.onResponseError(null as never, error as Error)
   return false
+}
+
+/** Lets those who wait for this request's answer know that there will be none. */
+function giveBack(decision: Decision): void {
+  switch (decision.kind) {
+    case 'hit':
+      return dismiss(decision.reply)
+    case 'stale':
+      dismiss(decision.reply)
+      return decision.refresh?.abandon()
+    case 'validate':
+    case 'miss':
+      return decision.exchange.abandon()
+  }
 }

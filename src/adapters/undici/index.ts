@@ -1,3 +1,7 @@
+export type { FallbackFunction, FallbackResponse } from './breaker-fallback.ts'
+export type { UndiciBreakerOptions } from './breaker-options.ts'
+export type { IsUpstreamFailure, UpstreamOutcome } from './breaker-verdict.ts'
 export { cache } from './cache.ts'
+export { circuitBreaker } from './circuit-breaker.ts'
 export { type KeyvCacheStore, type KeyvCacheStoreOptions, keyvCacheStore } from './keyv-cache-store.ts'
 export type { UndiciCacheOptions } from './options.ts'

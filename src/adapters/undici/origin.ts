@@ -1,5 +1,9 @@
+import { randomUUID } from 'node:crypto'
+
 /** Where a request is sent to. */
 export interface Origin {
+  /** Scheme and authority, as in `https://api.example`. */
+  readonly name: string
   readonly scheme: string
   /** Host and port, lower-case, without the scheme's own port. */
   readonly authority: string
@@ -24,7 +28,13 @@ function parse(text: string): Origin | undefined {
   if (!URL.canParse(text)) return undefined
   const { protocol, host } = new URL(text)
   if (host === '' || (protocol !== 'http:' && protocol !== 'https:')) return undefined
-  return { scheme: protocol.slice(0, -1), authority: host }
+  return { name: `${protocol}//${host}`, scheme: protocol.slice(0, -1), authority: host }
+}
+
+/** Stands for the one origin of a dispatcher whose requests name none, as a composed Pool of undici 7 has; nobody else has it. */
+export function namelessOrigin(): Origin {
+  const authority = `${randomUUID()}.invalid`
+  return { name: `http://${authority}`, scheme: 'http', authority }
 }
 
 /** The target of a request whose path is an absolute URL, and where it belongs; undefined for any other path. */

@@ -1,7 +1,7 @@
 import { quote } from '../../core/options.ts'
 import { parseOrigin } from './origin.ts'
 
-/** Which origins a cache is for. */
+/** Which origins an interceptor is for. */
 export class Origins {
   readonly #names = new Set<string>()
   readonly #patterns: RegExp[] = []
@@ -26,8 +26,7 @@ export class Origins {
 }
 
 function nameOf(origin: unknown): string | undefined {
-  const parsed = typeof origin === 'string' || origin instanceof URL ? parseOrigin(origin) : undefined
-  return parsed && `${parsed.scheme}://${parsed.authority}`
+  return typeof origin === 'string' || origin instanceof URL ? parseOrigin(origin)?.name : undefined
 }
 
 function refused(origin: unknown): never {

@@ -1,5 +1,3 @@
-import type { Decision } from '../../core/cache/mount.ts'
-import { dismiss } from '../../core/cache/reply.ts'
 import type { Controller, Handler, RawFields } from './types.ts'
 
 /** The parts of an AbortSignal and of an EventEmitter that may serve as one. */
@@ -19,8 +17,8 @@ class AbortedError extends Error {
 }
 
 /**
- * A request while a far store is asked or another's answer is waited for, and the controller it can be ended with
- * meanwhile. Whoever acts on the decision starts the request anew, as a redirect or a retry does.
+ * A request while a far store is asked, another's answer or a fallback is waited for, and the controller it can be ended
+ * with meanwhile. Whoever acts on the decision starts the request anew, as a redirect or a retry does.
  */
 export class Waiting implements Controller {
   readonly paused = false
@@ -38,11 +36,11 @@ export class Waiting implements Controller {
   }
 
   /** Waits, then acts; a decision that comes too late is given back. */
-  async wait(decision: Promise<Decision>, act: (decision: Decision) => void): Promise<void> {
+  async wait<T>(decision: PromiseLike<T>, act: (decision: T) => void, giveBack?: (decision: T) => void): Promise<void> {
     this.#begin()
     try {
       const decided = await decision
-      if (this.#over) return giveBack(decided)
+      if (this.#over) return giveBack?.(decided)
       this.#leave()
       act(decided)
     } catch (error) {
@@ -94,19 +92,5 @@ export class Waiting implements Controller {
     this.#over = true
     this.#signal?.removeEventListener?.('abort', this.#onAbort)
     this.#signal?.removeListener?.('abort', this.#onAbort)
-  }
-}
-
-/** Lets those who wait for this request's answer know that there will be none. */
-function giveBack(decision: Decision): void {
-  switch (decision.kind) {
-    case 'hit':
-      return dismiss(decision.reply)
-    case 'stale':
-      dismiss(decision.reply)
-      return decision.refresh?.abandon()
-    case 'validate':
-    case 'miss':
-      return decision.exchange.abandon()
   }
 }

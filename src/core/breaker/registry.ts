@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import { eventChannel } from '../events.ts'
 import { knownOptions, positiveInteger } from '../options.ts'
 import { breakerAround, type CircuitBreaker, isIdle } from './breaker.ts'
@@ -44,6 +45,11 @@ export class BreakerRegistry {
     knownOptions('BreakerRegistry', options, [...BREAKER_OPTIONS, 'maxBreakers'])
     this.maxBreakers = positiveInteger('maxBreakers', options.maxBreakers, 10_000)
     this.#settings = breakerSettings(options)
+  }
+
+  /** The clock of its breakers. */
+  get clock(): Clock {
+    return this.#settings.clock
   }
 
   get size(): number {

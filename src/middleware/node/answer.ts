@@ -1,11 +1,6 @@
 import { ServerResponse, STATUS_CODES } from 'node:http'
-<<<<<<< HEAD
 import { RecordingLostError } from '../../core/cache/recording.ts'
 import { dismiss, type Reply, streamOf } from '../../core/cache/reply.ts'
-=======
-import { follow, RecordingLostError } from '../../core/cache/recording.ts'
-import type { Reply } from '../../core/cache/reply.ts'
->>>>>>> ef970149ac73c5d222cbcf29ebe9a4ea91f68437
 import type { FieldLines } from '../../core/http/message.ts'
 import { StoreError } from '../../core/store/errors.ts'
 import { BODY_IDENTITY, type MarkedResponse } from './symbols.ts'
