@@ -72,7 +72,8 @@ ${names
 
 The figures of a call scatter: the clock, of which a timed call is two readings, costs 50 ns on this machine and more on
 others, and a breaker that is called in the middle of other work finds colder caches than here. It is the multiples that
-say something.
+say something, and that of a call not to the last tenth: on a machine that does other work as well it has come out
+between 0.8 and 1.05.
 `
 }
 
