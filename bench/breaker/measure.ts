@@ -12,15 +12,18 @@ export interface Effort {
 setFlagsFromString('--expose-gc')
 export const collectGarbage: () => void = runInNewContext('gc')
 
-/** ns of this process's CPU for one call, the median of the rounds. */
-export function cpuOfCalls(contenders: readonly Contender[], effort: Effort): Promise<Map<string, number>> {
+/** ns of this process's CPU for one call: of each contender, a figure a round. */
+export type Rounds = ReadonlyMap<string, readonly number[]>
+
+/** A call that is let through. */
+export function cpuOfCalls(contenders: readonly Contender[], effort: Effort): Promise<Rounds> {
   return inTurns(contenders, effort, async ({ call }, times) => {
     for (let i = 0; i < times; i++) await call()
   })
 }
 
-/** The same for a call that is refused. */
-export function cpuOfRefusals(contenders: readonly Contender[], effort: Effort): Promise<Map<string, number>> {
+/** A call that is refused. */
+export function cpuOfRefusals(contenders: readonly Contender[], effort: Effort): Promise<Rounds> {
   return inTurns(contenders, effort, async ({ name, refuse = () => Promise.resolve() }, times) => {
     let refused = 0
     for (let i = 0; i < times; i++) {
@@ -35,12 +38,24 @@ export function cpuOfRefusals(contenders: readonly Contender[], effort: Effort):
   })
 }
 
+/** The middle of the rounds, ns; undefined for who was not measured. */
+export function middle(rounds: Rounds, name: string): number | undefined {
+  const figures = rounds.get(name)
+  return figures && median(figures)
+}
+
+/** How many times theirs ours is, the middle of what each round says: what disturbed a round disturbed both. */
+export function multiple(rounds: Rounds, ours: string, theirs: string): number {
+  const others = rounds.get(theirs) ?? []
+  return median((rounds.get(ours) ?? []).map((figure, round) => figure / (others[round] ?? Number.NaN)))
+}
+
 /** In one process, in turns, so that what else the machine does strikes all contenders alike. */
 async function inTurns(
   contenders: readonly Contender[],
   { rounds, calls }: Effort,
   run: (contender: Contender, times: number) => Promise<void>,
-): Promise<Map<string, number>> {
+): Promise<Rounds> {
   const figures = new Map(contenders.map(({ name }) => [name, [] as number[]]))
   // The first two rounds warm up.
   for (let round = -2; round < rounds; round++) {
@@ -53,5 +68,5 @@ async function inTurns(
       if (round >= 0) figures.get(contender.name)?.push(((user + system) * 1_000) / calls)
     }
   }
-  return new Map([...figures].map(([name, values]) => [name, median(values)]))
+  return figures
 }

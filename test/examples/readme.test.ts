@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ask, patience, root, start } from './program.ts'
 
-const pages = ['README.md', 'docs/cache.md', 'docs/own-store.md']
+const pages = ['README.md', 'docs/cache.md', 'docs/own-store.md', 'docs/circuit-breaker.md']
 
 interface Block {
   readonly page: string
@@ -70,6 +70,14 @@ describe('the code in the documentation', () => {
     } finally {
       await program.stop()
     }
+  })
+
+  test('the first circuit breaker does what its comments say', { timeout: patience }, async () => {
+    const [block] = blocks('docs/circuit-breaker.md').filter(({ mark }) => mark === 'run')
+    const program = start(write('breaker.js', (block as Block).code))
+    expect(await program.ended()).toBe(0)
+    const refused = 'not asked, open'
+    expect(program.lines()).toEqual([...Array(3).fill('asked, failed'), refused, 'an answer', 'closed'])
   })
 
   test('relative links lead somewhere', () => {

@@ -397,7 +397,7 @@ export class BreakerCore implements PermitOwner {
   /** The place of a call that nobody ended: free again. Should its outcome come later still, it counts as usual. */
   #giveBackLost(now: number): void {
     let oldest = this.#underWay.oldest
-    while (oldest !== undefined && now - oldest.startedAt >= this.settings.permitTimeout) {
+    while (now - oldest.startedAt >= this.settings.permitTimeout) {
       this.#underWay.remove(oldest)
       this.#tellLost(oldest, now)
       oldest = this.#underWay.oldest
