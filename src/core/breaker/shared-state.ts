@@ -169,7 +169,8 @@ export class SharedState implements PeerHost {
     }
     if (this.#failures > 0) return retryInterval
     if (this.#isAskedFor) return shortestInterval
-    if (this.#seen === undefined && this.#board.size > 0) return confirmInterval
+    const isCertain = this.#told === this.#stored && (this.#seen !== undefined || this.#board.size === 0)
+    if (!isCertain) return confirmInterval
     return this.#claimants.size > 0 || isBusy(this.#board, this.clock.now()) ? busyInterval : idleInterval
   }
 
