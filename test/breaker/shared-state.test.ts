@@ -1,7 +1,14 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import Keyv from 'keyv'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { BreakerRegistry, type BreakerRegistryOptions, memoryStore } from '../../src/index.ts'
+import {
+  BreakerRegistry,
+  type BreakerRegistryOptions,
+  type CircuitBreaker,
+  CircuitOpenError,
+  memoryStore,
+  type Permit,
+} from '../../src/index.ts'
 import { SimulatedClient, SimulatedServer } from './simulated-store.ts'
 
 const steady = { consecutiveFailures: 1, minimumThroughput: 1_000, jitter: 0, openDuration: 1_000 }
@@ -130,7 +137,7 @@ describe('with a store that is', () => {
         namespace: 'default',
         from: 'atomic',
         to: 'local',
-        error: expect.any(Error),
+        reason: fault === 'refused' ? 'refused' : 'The store simulated did not answer within 100 ms',
       })
       // Nobody has to be asked.
       a.enter().fail()
@@ -148,6 +155,51 @@ describe('with a store that is', () => {
       unsubscribe('breakwater:breaker:mode', listener)
     },
   )
+
+  /** Two processes with one circuit, whose period is over. */
+  const openBoth = async (): Promise<CircuitBreaker[]> => {
+    const one = start().registry.of('a')
+    one.enter().fail()
+    await pass(100)
+    const two = start().registry.of('a')
+    await pass(1_000)
+    expect([one.state, two.state]).toEqual(['open', 'open'])
+    return [one, two]
+  }
+  /** Calls in both every 20 ms; who was let through. */
+  const callBoth = async (breakers: readonly CircuitBreaker[], ms: number, end: (probe: Permit) => void = () => {}) => {
+    const probers: number[] = []
+    for (let passed = 0; passed < ms; passed += 20) {
+      breakers.forEach((breaker, index) => {
+        try {
+          const permit = breaker.enter()
+          probers.push(index)
+          end(permit)
+        } catch (error) {
+          expect(error).toBeInstanceOf(CircuitOpenError)
+        }
+      })
+      await pass(20)
+    }
+    return probers
+  }
+
+  test('slow to show whether the upstream is back: nobody else probes until the probe has had its time', async () => {
+    const breakers = await openBoth()
+    expect(await callBoth(breakers, 9_900)).toHaveLength(1)
+    await pass(2_000)
+    expect(breakers.map(({ state, attempt }) => [state, attempt])).toEqual([
+      ['open', 2],
+      ['open', 2],
+    ])
+  })
+
+  test('out of reach for one: the probe that failed by its own network is followed by one of another', async () => {
+    const breakers = await openBoth()
+    const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' })
+    const probers = await callBoth(breakers, 8_000, (probe) => probe.fail(reset))
+    expect(probers).toEqual([0, 1, 0])
+  })
 
   test('what is open when everything stops is not open for those who start long after', async () => {
     const { registry } = start()

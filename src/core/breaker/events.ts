@@ -87,13 +87,13 @@ export interface BreakerEvents {
     readonly age: number
     readonly inFlight: number
   }
-  /** The store of a registry with shared state went down (`local`) or came back; `error`: what it failed with last. */
+  /** The store of a registry with shared state went down (`local`) or came back; `reason`: what it failed with last. */
   'breakwater:breaker:mode': {
     readonly store: string
     readonly namespace: string
     readonly from: SharingMode
     readonly to: SharingMode
-    readonly error: unknown
+    readonly reason: string | undefined
   }
   /** A registry made or dropped a breaker, or had no room for one: `unlisted` calls pass without a circuit. */
   'breakwater:breaker:registry': {

@@ -50,6 +50,8 @@ const circuitTime = hour
 const resetTime = 7 * 24 * hour
 /** After its period, and the time in which somebody should have claimed its probe, an opening is not news any more. */
 const openingTime = 10 * second
+/** As long as probes usually may take. */
+const probingTime = 60 * second
 /** A clock that is ahead by more is not a clock. */
 const mostAhead = 24 * hour
 
@@ -77,9 +79,9 @@ export function noted(board: Map<string, BoardEntry>, name: string, change: Boar
   return board.size > 2 * mostEntries ? trimmed(board, mostEntries) : board
 }
 
-/** Whether the opening is so long ago that it should not open anything any more. */
+/** Whether it is so long ago that it should not open anything any more. */
 export function isPast({ state, at, openForMs }: BreakerRecord, now: number): boolean {
-  return now - at > (state === 'open' ? openForMs : 0) + openingTime
+  return now - at > (state === 'half-open' ? probingTime : openForMs + openingTime)
 }
 
 /** Whether anything on it may soon be different. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { eventChannel } from '../events.ts'
+import { withoutCredentials } from '../store/errors.ts'
 import type { Store } from '../store/store.ts'
 import { type CircuitBreaker, linkBreaker } from './breaker.ts'
 import type { SharingMode } from './collaborator.ts'
@@ -50,7 +51,7 @@ export interface SharedStateOptions {
  * store. All of it happens in the background; no call waits for it, and it keeps no process running.
  */
 export class SharedState implements PeerHost {
-  readonly holder = `${process.pid}.${randomBytes(9).toString('base64url')}`
+  readonly holder: string = `${process.pid}.${randomBytes(9).toString('base64url')}`
   readonly sharing: BreakerSharing
   readonly clock: Clock
   readonly #namespace: string
@@ -287,9 +288,14 @@ export class SharedState implements PeerHost {
     if (from === to) return
     this.#mode = to
     if (modes.hasSubscribers) {
-      modes.publish({ store: this.#storeName, namespace: this.#namespace, from, to, error })
+      const reason = error === undefined ? undefined : withoutCredentials(textOf(error))
+      modes.publish({ store: this.#storeName, namespace: this.#namespace, from, to, reason })
     }
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function claimOf({ name }: SharedPeer, opening: number): string {
