@@ -17,7 +17,7 @@ const modes = eventChannel('breakwater:breaker:mode')
 /** Between two readings, ms: while something is open, and otherwise. */
 const busyInterval = 1_000
 const idleInterval = 5_000
-/** Between two readings at least, however much happens. */
+/** Before a reading that something calls for: what happens until then goes with it. */
 const shortestInterval = 10
 /** After a write that another may have undone. */
 const confirmInterval = 250
@@ -140,8 +140,11 @@ export class SharedState implements PeerHost {
 
   /** In local mode the next attempt comes by itself. */
   #readSoon(): void {
-    if (this.#mode === 'local') return
-    if (this.#turn === undefined) this.#schedule(0)
+    if (this.#mode !== 'local') this.#readNext()
+  }
+
+  #readNext(): void {
+    if (this.#turn === undefined) this.#schedule(shortestInterval)
     else this.#isAskedFor = true
   }
 
@@ -222,9 +225,9 @@ export class SharedState implements PeerHost {
   #listen(): void {
     if (this.#subscription !== 'none' || this.#storage.listen === undefined || this.#isClosed) return
     this.#subscription = 'asked'
-    // A message is a hint; after a break of the connection the board is read again.
+    // A message is a hint; after a break of the connection the board is read again. Either way the store is there.
     this.#storage
-      .listen(() => this.#readSoon())
+      .listen(() => this.#readNext())
       .then(
         (stop) => {
           this.#subscription = stop
