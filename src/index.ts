@@ -3,12 +3,14 @@ export {
   CircuitBreaker,
   type ExecuteOptions,
 } from './core/breaker/breaker.ts'
+export type { SharingMode } from './core/breaker/collaborator.ts'
 export { CircuitOpenError, type RefusalReason } from './core/breaker/errors.ts'
 export type { BreakerCounts, BreakerEvents, BreakerOverride, TransitionReason } from './core/breaker/events.ts'
 export type { CallOutcome, CircuitBreakerOptions } from './core/breaker/options.ts'
 export { type FailureOrigin, failureOrigin } from './core/breaker/origin.ts'
 export type { FailureDetails, Permit } from './core/breaker/permit.ts'
 export { BreakerRegistry, type BreakerRegistryOptions } from './core/breaker/registry.ts'
+export type { BreakerSharing } from './core/breaker/shared-decision.ts'
 export type { BreakerState } from './core/breaker/state.ts'
 export type { Inspection } from './core/cache/inspect.ts'
 export type { CacheOptions, CollapseOptions, GuardOptions } from './core/cache/options.ts'

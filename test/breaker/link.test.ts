@@ -8,13 +8,14 @@ function linked() {
   const clock = new HeldClock()
   const breaker = new CircuitBreaker({ clock, jitter: 0, openDuration: 1_000, consecutiveFailures: 3 })
   const records: BreakerRecord[] = []
-  const asked: number[] = []
+  const asked: string[] = []
   const claims = { granted: true }
   const link = linkBreaker(breaker, {
     holder: 'here',
+    mode: 'atomic',
     changed: (record) => records.push(record),
-    mayProbe: (generation) => {
-      asked.push(generation)
+    mayProbe: () => {
+      asked.push(breaker.state)
       return claims.granted
     },
   })
@@ -60,13 +61,27 @@ test('every transition is told with its record', () => {
   ])
 })
 
-test('a record of a higher generation is adopted and not told again; what it left of its period holds', () => {
+test('a record is adopted and not told again; what it left of its period holds', () => {
   const { clock, breaker, records, link, opening } = linked()
   const record = opening(7)
   clock.pass(1_500)
   expect(link.adopt(record)).toBe(true)
   expect(breaker).toMatchObject({ state: 'open', generation: 7, attempt: 3, nextProbe: clock.now() + 2_500 })
-  expect([link.adopt(record), link.adopt(opening(6)), records]).toEqual([false, false, []])
+  expect(records).toEqual([])
+})
+
+test('the generation never falls, whatever is adopted; what is decided next is above all that are known', () => {
+  const { clock, breaker, link, opening, records } = linked()
+  link.adopt(opening(7))
+  link.adopt(opening(3))
+  expect(breaker.generation).toBe(8)
+  link.note(20)
+  clock.pass(4_000)
+  breaker.enter().succeed()
+  expect(records.map(({ generation, state }) => [generation, state])).toEqual([
+    [21, 'half-open'],
+    [22, 'closed'],
+  ])
 })
 
 test('a record from a clock ahead, or longer than allowed, opens for no longer than maxOpenDuration', () => {
@@ -75,7 +90,7 @@ test('a record from a clock ahead, or longer than allowed, opens for no longer t
   expect(breaker.nextProbe).toBe(clock.now() + 60_000)
 })
 
-test('without the claim there is no probe; it is for the opening, in half-open too', () => {
+test('without the claim there is no probe, in half-open neither', () => {
   const { clock, breaker, asked, claims, link, opening } = linked()
   link.adopt(opening(7))
   expect(() => breaker.enter()).toThrow(CircuitOpenError)
@@ -87,7 +102,18 @@ test('without the claim there is no probe; it is for the opening, in half-open t
   claims.granted = true
   breaker.enter().release()
   breaker.enter()
-  expect(asked).toEqual([7, 7, 7])
+  expect(link.probesUnderWay()).toBe(1)
+  expect(asked).toEqual(['open', 'open', 'half-open'])
+})
+
+test('a half-open circuit keeps the origin of its opening, and ends with the lease where somebody looks', () => {
+  const { clock, breaker, link, opening } = linked()
+  link.adopt({ ...opening(7), origin: 'local' })
+  clock.pass(4_000)
+  breaker.enter()
+  expect(link.record()).toMatchObject({ state: 'half-open', origin: 'local', by: 'here' })
+  clock.pass(10_000)
+  expect(link.record()).toMatchObject({ state: 'open', reason: 'probe-timeout', by: 'here' })
 })
 
 test("while another's probes decide, calls are refused; should it be lost, the claim is ours", () => {
@@ -99,14 +125,14 @@ test("while another's probes decide, calls are refused; should it be lost, the c
   expect(breaker.enter().kind).toBe('probe')
 })
 
-test('a hint opens on the first failure here, above the generation of its record, until its period is over', () => {
+test('a hint opens on the first failure here, until its period is over', () => {
   const { clock, breaker, records, link, opening } = linked()
   expect(link.hint(opening(7))).toBe(true)
   breaker.enter().succeed()
   expect(breaker.state).toBe('closed')
   breaker.enter().fail()
   expect(breaker.state).toBe('open')
-  expect(records).toMatchObject([{ generation: 8, reason: 'hint' }])
+  expect(records).toMatchObject([{ generation: 1, reason: 'hint' }])
 
   const later = linked()
   later.link.hint(later.opening(7))
@@ -116,10 +142,10 @@ test('a hint opens on the first failure here, above the generation of its record
   expect(clock.now()).toBeLessThan(later.clock.now())
 })
 
-test('an override is adopted whatever the generations, and keeps circuits of others out', () => {
+test('an override is adopted, and keeps circuits of others out', () => {
   const { breaker, link, opening, records } = linked()
   link.adopt(opening(7))
-  link.adoptOverride('forced-closed', 3, 'there')
+  link.adoptOverride('forced-closed', 'there')
   expect(breaker).toMatchObject({ override: 'forced-closed', state: 'closed', generation: 8 })
   expect(link.adopt(opening(20))).toBe(false)
   expect(() => breaker.enter()).not.toThrow()
@@ -131,7 +157,7 @@ test('an override is adopted whatever the generations, and keeps circuits of oth
 test('the record of now is there for who comes later; unlinked, nobody is asked', () => {
   const { clock, breaker, claims, link, opening, records } = linked()
   link.adopt(opening(7))
-  expect(link.record()).toMatchObject({ generation: 7, state: 'open', openForMs: 4_000, attempt: 3 })
+  expect(link.record()).toMatchObject({ ...opening(7), at: clock.now() })
   claims.granted = false
   link.unlink()
   clock.pass(4_000)

@@ -1,5 +1,5 @@
 import { eventChannel } from '../events.ts'
-import type { BreakerCollaborator, BreakerLink, BreakerRecord } from './collaborator.ts'
+import type { BreakerCollaborator, BreakerLink, BreakerRecord, SharingMode } from './collaborator.ts'
 import { CircuitOpenError, type RefusalReason } from './errors.ts'
 import type { BreakerCounts, BreakerEvents, BreakerOverride, TransitionReason } from './events.ts'
 import type { BreakerSettings } from './options.ts'
@@ -27,7 +27,7 @@ type Outcome = BreakerEvents['breakwater:breaker:late']['outcome']
 interface Cause {
   readonly reason: TransitionReason
   readonly origin?: FailureOrigin | undefined
-  readonly by?: string
+  readonly by?: string | undefined
 }
 
 /**
@@ -39,6 +39,8 @@ export class BreakerCore implements PermitOwner {
   readonly name: string
   readonly #underWay = new PermitList()
   #circuit: Circuit = newCircuit
+  /** What made the circuit as it is. */
+  #cause: Cause = { reason: 'reset' }
   #override: BreakerOverride | undefined
   /** Made when first needed: most breakers of a registry are seldom used. */
   #window: CallWindow | undefined
@@ -167,13 +169,28 @@ export class BreakerCore implements PermitOwner {
     this.#command(override, { reason: override ?? 'reset' })
   }
 
+  /** How state is shared with other processes; undefined: it is not. */
+  get mode(): SharingMode | undefined {
+    return this.#collaborator?.mode
+  }
+
   link(collaborator: BreakerCollaborator): BreakerLink {
     this.#collaborator = collaborator
     return {
-      record: () => this.#record({ reason: 'adopted' }),
+      record: () => {
+        this.#elapse(this.#now())
+        return this.#record()
+      },
+      probesUnderWay: () => {
+        const circuit = this.circuit()
+        return circuit.type === 'half-open' ? circuit.leases.length : 0
+      },
+      note: (generation) => {
+        this.#knownGeneration = Math.max(this.#knownGeneration, generation)
+      },
       adopt: (record) => this.#adopt(record),
       hint: (record) => this.#hint(record),
-      adoptOverride: (override, generation, by) => this.#adoptOverride(override, generation, by),
+      adoptOverride: (override, by) => this.#adoptOverride(override, by),
       unlink: () => {
         if (this.#collaborator === collaborator) this.#collaborator = undefined
       },
@@ -215,7 +232,7 @@ export class BreakerCore implements PermitOwner {
     if (circuit.type !== 'closed' && !hasRoomForProbe(circuit, now, this.settings)) return circuit.type
     if (this.#underWay.size >= this.settings.maxConcurrent) return 'concurrency'
     if (circuit.type === 'closed') return 'call'
-    return this.#collaborator?.mayProbe(openingOf(circuit)) === false ? circuit.type : 'probe'
+    return this.#collaborator?.mayProbe() === false ? circuit.type : 'probe'
   }
 
   #admitProbe(now: number): CallPermit {
@@ -295,12 +312,14 @@ export class BreakerCore implements PermitOwner {
     }
     const isOwn = cause.by === undefined
     this.#circuit = isOwn && after.generation <= this.#knownGeneration ? this.#above(after) : after
+    // Half-open is still the same trouble: who caused it stands.
+    this.#cause = after.type === 'half-open' ? { ...cause, origin: cause.origin ?? this.#cause.origin } : cause
     const counts = transitions.hasSubscribers ? this.#countsAt(this.#now()) : undefined
     this.#consecutive = 0
     this.#waryUntil = 0
     if (after.type === 'closed') this.#window?.clear()
     if (counts !== undefined) this.#tellTransition(before, cause, counts)
-    if (isOwn) this.#collaborator?.changed(this.#record(cause))
+    if (isOwn) this.#collaborator?.changed(this.#record())
   }
 
   /** A decision of this process that is to win over what others have told it of. */
@@ -314,32 +333,28 @@ export class BreakerCore implements PermitOwner {
   }
 
   #adopt(record: BreakerRecord): boolean {
-    if (record.generation <= this.#circuit.generation) return false
     this.#knownGeneration = Math.max(this.#knownGeneration, record.generation)
     if (this.#override === 'isolated' || this.#override === 'forced-closed') return false
-    const { origin, by } = record
+    const { reason, origin, by } = record
     this.#advance({ type: 'adopted', circuit: this.#circuitOf(record) }, { reason: 'adopted', origin, by })
+    this.#cause = { reason, origin, by }
     return true
   }
 
   #hint(record: BreakerRecord): boolean {
-    if (this.#circuit.type !== 'closed' || record.generation <= this.#circuit.generation) return false
-    this.#knownGeneration = Math.max(this.#knownGeneration, record.generation)
+    if (this.#circuit.type !== 'closed') return false
     const { since, openForMs } = this.#openingOf(record)
     this.#waryUntil = since + openForMs
     return true
   }
 
-  #adoptOverride(override: BreakerOverride | undefined, generation: number, by: string): void {
-    if (override === this.#override && generation <= this.#circuit.generation) return
-    this.#override = override
-    const next = Math.max(generation, this.#circuit.generation + 1)
-    const circuit: Circuit = { type: 'closed', generation: next, attempt: 0, since: this.#now() }
-    this.#advance({ type: 'adopted', circuit }, { reason: override ?? 'reset', by })
+  #adoptOverride(override: BreakerOverride | undefined, by: string): void {
+    if (override !== undefined && override === this.#override) return
+    this.#command(override, { reason: override ?? 'reset', by })
   }
 
   #circuitOf(record: BreakerRecord): Circuit {
-    const { generation } = record
+    const generation = Math.max(record.generation, this.#circuit.generation + 1)
     const attempt = Math.min(record.attempt, this.settings.lastingAttempt)
     const now = this.#now()
     switch (record.state) {
@@ -367,8 +382,9 @@ export class BreakerCore implements PermitOwner {
     return { since: this.#now() - age, openForMs }
   }
 
-  #record({ reason, origin, by }: Cause): BreakerRecord {
+  #record(): BreakerRecord {
     const circuit = this.#circuit
+    const { reason, origin, by } = this.#cause
     return {
       generation: circuit.generation,
       state: circuit.type,
@@ -461,11 +477,6 @@ export class BreakerCore implements PermitOwner {
       inFlight: this.#underWay.size,
     })
   }
-}
-
-/** The generation of the opening that a probe is for: half-open always follows open, one generation on. */
-function openingOf(circuit: Circuit): number {
-  return circuit.type === 'half-open' ? circuit.generation - 1 : circuit.generation
 }
 
 /** ms that were asked for, or 0 where that is no sensible number. */

@@ -1,5 +1,5 @@
 import { BreakerCore } from './breaker-core.ts'
-import type { BreakerCollaborator, BreakerLink } from './collaborator.ts'
+import type { BreakerCollaborator, BreakerLink, SharingMode } from './collaborator.ts'
 import { CircuitOpenError } from './errors.ts'
 import type { BreakerCounts, BreakerOverride } from './events.ts'
 import { breakerName, breakerSettings, type CallOutcome, type CircuitBreakerOptions } from './options.ts'
@@ -28,6 +28,7 @@ export interface BreakerStatus {
   readonly counts: BreakerCounts
   readonly timeSinceFault: number | undefined
   readonly nextProbe: number | undefined
+  readonly mode: SharingMode | undefined
 }
 
 /** Set by the class itself: what it wraps is for this room only. */
@@ -92,10 +93,15 @@ export class CircuitBreaker {
     return this.#core.nextProbe()
   }
 
+  /** How its state is shared with other processes; undefined: it is not. */
+  get mode(): SharingMode | undefined {
+    return this.#core.mode
+  }
+
   /** All of this at once. */
   status(): BreakerStatus {
-    const { name, state, override, generation, attempt, counts, timeSinceFault, nextProbe } = this
-    return { name, state, override, generation, attempt, counts, timeSinceFault, nextProbe }
+    const { name, state, override, generation, attempt, counts, timeSinceFault, nextProbe, mode } = this
+    return { name, state, override, generation, attempt, counts, timeSinceFault, nextProbe, mode }
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { SharingMode } from './collaborator.ts'
 import type { RefusalReason } from './errors.ts'
 import type { FailureOrigin } from './origin.ts'
 import type { BreakerState } from './state.ts'
@@ -92,6 +93,14 @@ export interface BreakerEvents {
     readonly breaker: string
     readonly option: string
     readonly error: unknown
+  }
+  /** The store of a registry with shared state went down (`local`) or came back; `reason`: what it failed with last. */
+  'breakwater:breaker:mode': {
+    readonly store: string
+    readonly namespace: string
+    readonly from: SharingMode
+    readonly to: SharingMode
+    readonly reason: string | undefined
   }
   /** A registry made or dropped a breaker, or had no room for one: `unlisted` calls pass without a circuit. */
   'breakwater:breaker:registry': {

@@ -1,14 +1,36 @@
 import type { Clock } from '../clock.ts'
 import { eventChannel } from '../events.ts'
-import { knownOptions, positiveInteger } from '../options.ts'
+import { duration, knownOptions, oneOf, positiveInteger, text } from '../options.ts'
+import { asStore } from '../store/as-store.ts'
+import type { KeyvLike } from '../store/keyv.ts'
+import type { Store } from '../store/store.ts'
 import { breakerAround, type CircuitBreaker, isIdle } from './breaker.ts'
 import { BreakerCore } from './breaker-core.ts'
+import type { SharingMode } from './collaborator.ts'
 import { BREAKER_OPTIONS, type BreakerSettings, breakerSettings, type CircuitBreakerOptions } from './options.ts'
+import type { BreakerSharing } from './shared-decision.ts'
+import { SharedState } from './shared-state.ts'
 
 /** Options of a registry: those of each of its breakers, whose name is its key, and of the registry itself. */
 export interface BreakerRegistryOptions extends Omit<CircuitBreakerOptions, 'name'> {
   /** How many breakers it holds. Default 10,000. */
   readonly maxBreakers?: number | undefined
+  /**
+   * Where registries of several processes tell each other of openings, closings and operators' commands: a Keyv or a
+   * Store. Default: none, the state is this registry's own.
+   */
+  readonly store?: Store | KeyvLike | undefined
+  /**
+   * What openings of other processes do here. `adopt`: those caused by the upstream's own answers open here as well,
+   * one process probes for all, and its success closes all; those caused by another's network are a hint, upon which
+   * the first failure here opens. `hint`: all are hints. `off`: nothing. Operators' commands hold everywhere in any
+   * case. Default `adopt`; it should be the same in all processes.
+   */
+  readonly sharing?: BreakerSharing | undefined
+  /** ms that one call of the store may take, in the background, until it has failed. Default 100. */
+  readonly storeTimeout?: number | undefined
+  /** Registries share with those of the same name. Default `default`. */
+  readonly namespace?: string | undefined
 }
 
 /** What hears of the breakers that a registry makes and drops. Called synchronously; must not throw. */
@@ -16,6 +38,9 @@ export interface RegistryWatcher {
   created(breaker: CircuitBreaker): void
   evicted(breaker: CircuitBreaker): void
 }
+
+const OWN_OPTIONS = ['maxBreakers', 'store', 'sharing', 'storeTimeout', 'namespace'] as const
+const sharings: readonly BreakerSharing[] = ['adopt', 'hint', 'off']
 
 const changes = eventChannel('breakwater:breaker:registry')
 
@@ -30,8 +55,11 @@ let watch: (registry: BreakerRegistry, watcher: RegistryWatcher) => void
  * closed, without override, nothing under way, no fault in its window and no attempt, so nothing is forgotten that
  * matters. Where none is found, the new key gets a breaker that is not listed and lets everything through: new keys
  * never push out a circuit that is open, and never fail. Each new key looks at 64 breakers at most, in turn.
+ *
+ * With a store it has a background loop, which keeps no process running and ends with `close`. No call ever waits for
+ * the store: the first that could be the probe of a shared opening is refused while the store is asked who may probe.
  */
-export class BreakerRegistry {
+export class BreakerRegistry implements AsyncDisposable {
   readonly maxBreakers: number
   readonly #settings: BreakerSettings
   readonly #breakers = new Map<string, CircuitBreaker>()
@@ -39,12 +67,20 @@ export class BreakerRegistry {
   /** Goes round and round: a Map's iterator goes on after deletions and with what was added meanwhile. */
   #candidates: Iterator<[string, CircuitBreaker]> = this.#breakers.entries()
   #unlisted: CircuitBreaker | undefined
+  readonly #shared: SharedState | undefined
 
   /** @throws TypeError or RangeError, with the value quoted, where an option is wrong. */
   constructor(options: BreakerRegistryOptions = {}) {
-    knownOptions('BreakerRegistry', options, [...BREAKER_OPTIONS, 'maxBreakers'])
+    knownOptions('BreakerRegistry', options, [...BREAKER_OPTIONS, ...OWN_OPTIONS])
     this.maxBreakers = positiveInteger('maxBreakers', options.maxBreakers, 10_000)
     this.#settings = breakerSettings(options)
+    this.#shared = sharedState(options, this.#settings)
+    if (this.#shared !== undefined) this.#watchers.push(this.#shared)
+  }
+
+  /** How state is shared now; undefined: there is no store. */
+  get mode(): SharingMode | undefined {
+    return this.#shared?.mode
   }
 
   /** The clock of its breakers. */
@@ -69,6 +105,18 @@ export class BreakerRegistry {
   /** All breakers; the name of each is its key. */
   list(): CircuitBreaker[] {
     return [...this.#breakers.values()]
+  }
+
+  /**
+   * Ends the sharing, after what the store does not know yet is told to it, if it answers. The breakers go on, each on
+   * its own. Without a store there is nothing to do. Never rejects.
+   */
+  async close(): Promise<void> {
+    await this.#shared?.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   #create(key: string): CircuitBreaker {
@@ -121,6 +169,14 @@ export class BreakerRegistry {
       for (const breaker of registry.list()) watcher.created(breaker)
     }
   }
+}
+
+function sharedState(options: BreakerRegistryOptions, { clock }: BreakerSettings): SharedState | undefined {
+  const sharing = oneOf('sharing', options.sharing, sharings, 'adopt')
+  const storeTimeout = duration('storeTimeout', options.storeTimeout, 100)
+  const namespace = text('namespace', options.namespace, 'default')
+  if (options.store === undefined) return undefined
+  return new SharedState({ store: asStore(options.store), sharing, storeTimeout, namespace, clock })
 }
 
 /** Hears of every breaker of a registry, those that are there included. For this room only. */

@@ -1,0 +1,195 @@
+import type { Clock } from '../clock.ts'
+import type { BreakerCollaborator, BreakerLink, BreakerRecord, SharingMode } from './collaborator.ts'
+import type { BoardEntry, SharedCircuit, SharedCommand } from './shared-board.ts'
+import { type BreakerSharing, isOpening, whatToHeed, whatToTell } from './shared-decision.ts'
+
+/** What a breaker that shares its state needs of those it shares it with. */
+export interface PeerHost {
+  readonly holder: string
+  readonly mode: SharingMode
+  readonly sharing: BreakerSharing
+  readonly clock: Clock
+  entryOf(name: string): BoardEntry | undefined
+  tell(name: string, change: BoardEntry): void
+  /** Asks in the background; the answer is `granted` or `refused`, where it is not too late for one. */
+  askForProbe(peer: SharedPeer): void
+}
+
+/** What has become of asking for the probe of an opening. Times are monotonic ms. */
+type Claim =
+  | { readonly type: 'none' }
+  | { readonly type: 'asked' }
+  /** Probes may begin until then. */
+  | { readonly type: 'granted'; readonly until: number }
+  /** Another has it, or is to have it first; not asked for again until then. */
+  | { readonly type: 'refused'; readonly until: number }
+
+/** Who could not reach the upstream gives others this much of an open period, and at most so many ms, to try first. */
+const handicapShare = 1 / 4
+const longestHandicap = 1_000
+
+const noClaim: Claim = { type: 'none' }
+
+/** One breaker and what others say of it. */
+export class SharedPeer implements BreakerCollaborator {
+  readonly name: string
+  readonly #host: PeerHost
+  #link: BreakerLink | undefined
+  /** Whether the circuit is the one that all share, and not closed. */
+  #isFollowing = false
+  /** The opening that is followed, or was. */
+  #opening = 0
+  #claim: Claim = noClaim
+  /** What was heeded last of each kind. */
+  #circuit: SharedCircuit | undefined
+  #hint: BreakerRecord | undefined
+  #command: SharedCommand | undefined
+
+  constructor(name: string, host: PeerHost) {
+    this.name = name
+    this.#host = host
+  }
+
+  get holder(): string {
+    return this.#host.holder
+  }
+
+  get mode(): SharingMode {
+    return this.#host.mode
+  }
+
+  /** What a claim is for. */
+  get opening(): number {
+    return this.#opening
+  }
+
+  /** Whether others must not probe meanwhile. A probe that has had its time is over. */
+  get isProbing(): boolean {
+    return this.#link !== undefined && this.#link.probesUnderWay() > 0 && this.#isFollowing
+  }
+
+  /** Whether it has, or may yet get, leave to probe. */
+  get hasClaim(): boolean {
+    const claim = this.#claim
+    return claim.type === 'asked' || (claim.type === 'granted' && this.#host.clock.monotonic() < claim.until)
+  }
+
+  linked(link: BreakerLink): void {
+    this.#link = link
+    const entry = this.#host.entryOf(this.name)
+    if (entry === undefined) return
+    // A new breaker has no override to take away.
+    if (entry.command?.override === undefined) this.#command = entry.command
+    this.heed(entry)
+  }
+
+  unlink(): void {
+    this.#link?.unlink()
+  }
+
+  changed(record: BreakerRecord): void {
+    const telling = whatToTell(record, this.#isFollowing, this.#host.sharing)
+    switch (telling) {
+      case 'circuit':
+        return this.#tellCircuit(record)
+      case 'hint':
+        this.#hint = record
+        return this.#host.tell(this.name, { hint: record })
+      case 'command':
+        return this.#tellCommand(record)
+      case 'nothing':
+    }
+  }
+
+  mayProbe(): boolean {
+    // Who has nobody to ask decides alone.
+    if (!this.#isFollowing || this.#host.mode === 'local') return true
+    const claim = this.#claim
+    if (claim.type === 'asked') return false
+    const isOver = claim.type === 'none' || this.#host.clock.monotonic() >= claim.until
+    if (!isOver) return claim.type === 'granted'
+    this.#claim = { type: 'asked' }
+    this.#host.askForProbe(this)
+    return false
+  }
+
+  /** Leave to probe for an opening until then, monotonic ms. */
+  granted(opening: number, until: number): void {
+    if (this.#isStillFor(opening)) this.#claim = { type: 'granted', until }
+  }
+
+  /** No leave for this opening; to be asked for again then. */
+  refused(opening: number, until: number): void {
+    if (this.#isStillFor(opening)) this.#claim = { type: 'refused', until }
+  }
+
+  /** Takes in what is new of what others say. */
+  heed({ command, circuit, hint }: BoardEntry): void {
+    const isCommanded = command !== undefined && command !== this.#command
+    if (isCommanded) this.#heedCommand(command)
+    if (circuit !== undefined && (circuit !== this.#circuit || isCommanded)) this.#heedCircuit(circuit)
+    if (hint === undefined || hint === this.#hint) return
+    this.#hint = hint
+    if (hint.by !== this.holder && this.#host.sharing !== 'off') this.#link?.hint(hint)
+  }
+
+  #isStillFor(opening: number): boolean {
+    return this.#isFollowing && this.#opening === opening && this.#claim.type !== 'none'
+  }
+
+  #tellCircuit(record: BreakerRecord): void {
+    if (record.state === 'open') {
+      this.#opening = record.generation
+      this.#claim = this.#handicapAfter(record)
+    }
+    this.#isFollowing = record.state !== 'closed'
+    this.#circuit = { ...record, opening: this.#opening }
+    this.#host.tell(this.name, { circuit: this.#circuit })
+  }
+
+  #handicapAfter({ reason, origin, openForMs }: BreakerRecord): Claim {
+    if (origin !== 'local' || !reason.startsWith('probe-')) return noClaim
+    const handicap = Math.min(openForMs * handicapShare, longestHandicap)
+    return { type: 'refused', until: this.#host.clock.monotonic() + openForMs + handicap }
+  }
+
+  /** Above the command before it, whatever the clocks, and the circuit of all starts anew with it. */
+  #tellCommand(record: BreakerRecord): void {
+    const entry = this.#host.entryOf(this.name)
+    const at = Math.max(this.#host.clock.now(), (entry?.command?.at ?? 0) + 1)
+    this.#command = { override: record.override, at, by: record.by }
+    this.#follow(false, record.generation)
+    if (entry?.circuit === undefined) return this.#host.tell(this.name, { command: this.#command })
+    this.#circuit = { ...record, opening: record.generation }
+    this.#host.tell(this.name, { command: this.#command, circuit: this.#circuit })
+  }
+
+  #heedCommand(command: SharedCommand): void {
+    this.#command = command
+    this.#follow(false, this.#opening)
+    this.#link?.adoptOverride(command.override, command.by)
+  }
+
+  #heedCircuit(circuit: SharedCircuit): void {
+    this.#circuit = circuit
+    const link = this.#link
+    if (link === undefined || this.#host.sharing === 'off') return
+    link.note(circuit.generation)
+    if (this.#host.sharing === 'hint') {
+      if (isOpening(circuit, this.#host.clock.now())) link.hint(circuit)
+      return
+    }
+    const { state } = link.record()
+    // Looking may have ended a lease: what was decided by that is told, and later than this.
+    if (this.#circuit !== circuit) return
+    const own = { state, isFollowing: this.#isFollowing }
+    if (whatToHeed(circuit, own, this.#host.clock.now()) === 'note') return
+    this.#follow(link.adopt(circuit) && circuit.state !== 'closed', circuit.opening)
+  }
+
+  #follow(isFollowing: boolean, opening: number): void {
+    if (opening !== this.#opening || !isFollowing) this.#claim = noClaim
+    this.#isFollowing = isFollowing
+    this.#opening = opening
+  }
+}

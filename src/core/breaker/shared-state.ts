@@ -1,0 +1,306 @@
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../clock.ts'
+import { eventChannel } from '../events.ts'
+import { withoutCredentials } from '../store/errors.ts'
+import type { Store } from '../store/store.ts'
+import { type CircuitBreaker, linkBreaker } from './breaker.ts'
+import type { SharingMode } from './collaborator.ts'
+import { type BoardEntry, isBusy, mergeBoards, noted } from './shared-board.ts'
+import { encodeBoard, parseBoard } from './shared-board-text.ts'
+import { BackgroundCalls } from './shared-calls.ts'
+import type { BreakerSharing } from './shared-decision.ts'
+import { type PeerHost, SharedPeer } from './shared-peer.ts'
+import { type SharedStorage, sharedStorage } from './shared-storage.ts'
+
+const modes = eventChannel('breakwater:breaker:mode')
+
+/** Between two readings, ms: while something is open, and otherwise. */
+const busyInterval = 1_000
+const idleInterval = 5_000
+/** Before a reading that something calls for: what happens until then goes with it. */
+const shortestInterval = 10
+/** After a write that another may have undone. */
+const confirmInterval = 250
+/** After a failure, until it is certain that the store is down; then as long as `busyInterval`, doubling up to this. */
+const retryInterval = 200
+const longestRetryInterval = 5_000
+/** While so many calls hang that each further one may be lost as well. */
+const stuckInterval = 30_000
+const failuresToLocal = 3
+/** How often a board is written anew because another process came between. */
+const writeAttempts = 20
+
+/** A claim ends by itself after this, ms; while a probe is under way it is renewed with each reading. */
+const claimLifetime = 5_000
+/** How long probes may begin with it: what is left of it is time to renew it. */
+const claimUse = 3_000
+/** Between two questions for a claim that another has. */
+const askAgainAfter = 1_000
+
+export interface SharedStateOptions {
+  readonly store: Store
+  readonly sharing: BreakerSharing
+  /** ms. */
+  readonly storeTimeout: number
+  readonly namespace: string
+  readonly clock: Clock
+}
+
+/**
+ * What a registry shares with those of other processes: a board that each has a copy of, and merges with the one in the
+ * store. All of it happens in the background; no call waits for it, and it keeps no process running.
+ */
+export class SharedState implements PeerHost {
+  readonly holder: string = `${process.pid}.${randomBytes(9).toString('base64url')}`
+  readonly sharing: BreakerSharing
+  readonly clock: Clock
+  readonly #namespace: string
+  readonly #storeName: string
+  readonly #storeTimeout: number
+  readonly #calls: BackgroundCalls
+  readonly #storage: SharedStorage
+  readonly #peers = new Map<string, SharedPeer>()
+  /** Those with leave to probe, or waiting for it. */
+  readonly #claimants = new Set<SharedPeer>()
+  #board = new Map<string, BoardEntry>()
+  /** Counts what this process told, and how much of that is in the store. */
+  #told = 0
+  #stored = 0
+  /** What the store held when it was read or written last, if it is certain. */
+  #seen: Buffer | undefined
+  #mode: SharingMode
+  #failures = 0
+  #failedAt = Number.NEGATIVE_INFINITY
+  #timer: NodeJS.Timeout | undefined
+  #due = Infinity
+  #turn: Promise<void> | undefined
+  #isAskedFor = false
+  #subscription: 'none' | 'asked' | (() => Promise<void>) = 'none'
+  #isClosed = false
+
+  constructor({ store, sharing, storeTimeout, namespace, clock }: SharedStateOptions) {
+    this.sharing = sharing
+    this.clock = clock
+    this.#namespace = namespace
+    this.#storeName = store.name
+    this.#storeTimeout = storeTimeout
+    this.#calls = new BackgroundCalls(store.name, storeTimeout)
+    const { holder } = this
+    const settings = { namespace, holder, calls: this.#calls, claimLifetime, timeout: storeTimeout }
+    this.#storage = sharedStorage(store, settings)
+    this.#mode = this.#storage.mode
+    this.#schedule(0)
+  }
+
+  get mode(): SharingMode {
+    return this.#mode
+  }
+
+  created(breaker: CircuitBreaker): void {
+    if (this.#isClosed) return
+    const peer = new SharedPeer(breaker.name, this)
+    this.#peers.set(breaker.name, peer)
+    peer.linked(linkBreaker(breaker, peer))
+  }
+
+  evicted({ name }: CircuitBreaker): void {
+    const peer = this.#peers.get(name)
+    this.#peers.delete(name)
+    peer?.unlink()
+    if (peer !== undefined) this.#claimants.delete(peer)
+  }
+
+  entryOf(name: string): BoardEntry | undefined {
+    return this.#board.get(name)
+  }
+
+  tell(name: string, change: BoardEntry): void {
+    this.#board = noted(this.#board, name, change)
+    this.#told++
+    this.#readSoon()
+  }
+
+  askForProbe(peer: SharedPeer): void {
+    this.#claimants.add(peer)
+    void this.#claim(peer, peer.opening)
+  }
+
+  /** Stores what is not stored yet, if that is possible, and shares nothing any more. Never rejects. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    await this.#turn
+    if (this.#told > this.#stored && this.#mode !== 'local') await this.#exchange().catch(() => {})
+    for (const peer of this.#peers.values()) peer.unlink()
+    if (typeof this.#subscription === 'function') await this.#subscription().catch(() => {})
+  }
+
+  // The background loop
+
+  /** In local mode the next attempt comes by itself. */
+  #readSoon(): void {
+    if (this.#mode !== 'local') this.#readNext()
+  }
+
+  #readNext(): void {
+    if (this.#turn === undefined) this.#schedule(shortestInterval)
+    else this.#isAskedFor = true
+  }
+
+  #schedule(delay: number): void {
+    const due = this.clock.monotonic() + delay
+    if (this.#isClosed || (this.#timer !== undefined && this.#due <= due)) return
+    clearTimeout(this.#timer)
+    this.#due = due
+    this.#timer = setTimeout(() => this.#begin(), delay)
+    this.#timer.unref()
+  }
+
+  #begin(): void {
+    this.#timer = undefined
+    this.#isAskedFor = false
+    this.#turn = this.#run().finally(() => {
+      this.#turn = undefined
+      this.#schedule(this.#nextDelay())
+    })
+  }
+
+  #nextDelay(): number {
+    if (this.#mode === 'local') {
+      if (this.#calls.areStuck) return stuckInterval
+      return Math.min(busyInterval * 2 ** (this.#failures - failuresToLocal), longestRetryInterval)
+    }
+    if (this.#failures > 0) return retryInterval
+    if (this.#isAskedFor) return shortestInterval
+    const isCertain = this.#told === this.#stored && (this.#seen !== undefined || this.#board.size === 0)
+    if (!isCertain) return confirmInterval
+    return this.#claimants.size > 0 || isBusy(this.#board, this.clock.now()) ? busyInterval : idleInterval
+  }
+
+  /** Never rejects. */
+  async #run(): Promise<void> {
+    try {
+      await this.#renewClaims()
+      await this.#exchange()
+      this.#succeeded()
+      this.#listen()
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  /** Reads the board of the store, and writes it where this process knows more. */
+  async #exchange(): Promise<void> {
+    for (let attempt = 0; attempt < writeAttempts; attempt++) {
+      const before = await this.#storage.read()
+      if (!this.#take(before)) return
+      const told = this.#told
+      const next = encodeBoard(this.#board)
+      if (await this.#storage.write(before, next)) {
+        this.#stored = told
+        this.#seen = this.#storage.mode === 'atomic' ? next : undefined
+        await this.#storage.announce()
+        return
+      }
+    }
+  }
+
+  /** Takes in what the store holds; whether this process knows more. */
+  #take(bytes: Buffer | undefined): boolean {
+    const isSeen = bytes !== undefined && this.#seen?.equals(bytes) === true
+    if (isSeen && this.#stored === this.#told) return false
+    const told = this.#told
+    const theirs = bytes === undefined ? new Map() : parseBoard(bytes)
+    const { board, news, isAhead } = mergeBoards(this.#board, theirs, this.clock.now())
+    this.#board = board
+    for (const name of news) this.#peers.get(name)?.heed(board.get(name) ?? {})
+    if (!isAhead && this.#told === told) {
+      this.#stored = told
+      this.#seen = bytes
+    }
+    return isAhead || this.#told !== told
+  }
+
+  #listen(): void {
+    if (this.#subscription !== 'none' || this.#storage.listen === undefined || this.#isClosed) return
+    this.#subscription = 'asked'
+    // A message is a hint; after a break of the connection the board is read again. Either way the store is there.
+    this.#storage
+      .listen(() => this.#readNext())
+      .then(
+        (stop) => {
+          this.#subscription = stop
+          if (this.#isClosed) void stop().catch(() => {})
+        },
+        () => {
+          this.#subscription = 'none'
+        },
+      )
+  }
+
+  // Claims
+
+  async #claim(peer: SharedPeer, opening: number): Promise<void> {
+    const askedAt = this.clock.monotonic()
+    try {
+      const isGranted = await this.#storage.claim(claimOf(peer, opening))
+      // Whoever had it before may have decided already.
+      const isAhead = this.#take(await this.#storage.read())
+      this.#succeeded()
+      if (isAhead) this.#readSoon()
+      if (isGranted) peer.granted(opening, askedAt + this.#storage.settleTime + claimUse)
+      else peer.refused(opening, this.clock.monotonic() + askAgainAfter)
+    } catch (error) {
+      // It may have been granted all the same: the next call asks again. Once the store is known to be down, none does.
+      peer.refused(opening, this.clock.monotonic())
+      this.#failed(error)
+      this.#readSoon()
+    }
+  }
+
+  async #renewClaims(): Promise<void> {
+    const renewing = [...this.#claimants].filter((peer) => peer.isProbing)
+    for (const peer of this.#claimants) if (!peer.hasClaim && !peer.isProbing) this.#claimants.delete(peer)
+    await Promise.all(renewing.map((peer) => this.#renew(peer, peer.opening)))
+  }
+
+  async #renew(peer: SharedPeer, opening: number): Promise<void> {
+    const askedAt = this.clock.monotonic()
+    if (await this.#storage.renew(claimOf(peer, opening))) peer.granted(opening, askedAt + claimUse)
+  }
+
+  // The mode
+
+  #succeeded(): void {
+    this.#failures = 0
+    this.#setMode(this.#storage.mode, undefined)
+  }
+
+  /** What fails at the same time is one failure. */
+  #failed(error: unknown): void {
+    const now = this.clock.monotonic()
+    if (now - this.#failedAt < this.#storeTimeout) return
+    this.#failedAt = now
+    this.#failures++
+    if (this.#failures >= failuresToLocal) this.#setMode('local', error)
+  }
+
+  #setMode(to: SharingMode, error: unknown): void {
+    const from = this.#mode
+    if (from === to) return
+    this.#mode = to
+    if (modes.hasSubscribers) {
+      const reason = error === undefined ? undefined : withoutCredentials(textOf(error))
+      modes.publish({ store: this.#storeName, namespace: this.#namespace, from, to, reason })
+    }
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function claimOf({ name }: SharedPeer, opening: number): string {
+  return `${opening} ${name}`
+}

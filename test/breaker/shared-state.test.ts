@@ -1,0 +1,233 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import Keyv from 'keyv'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import {
+  BreakerRegistry,
+  type BreakerRegistryOptions,
+  type CircuitBreaker,
+  CircuitOpenError,
+  memoryStore,
+  type Permit,
+} from '../../src/index.ts'
+import { SimulatedClient, SimulatedServer } from './simulated-store.ts'
+
+const steady = { consecutiveFailures: 1, minimumThroughput: 1_000, jitter: 0, openDuration: 1_000 }
+
+describe('options', () => {
+  test.each<[Record<string, unknown>, typeof TypeError | typeof RangeError, string]>([
+    [{ store: {} }, TypeError, '{}'],
+    [{ store: new Map() }, TypeError, 'Map'],
+    [{ sharing: 'all' }, TypeError, "'all'"],
+    [{ storeTimeout: 0 }, RangeError, '0'],
+    [{ namespace: '' }, TypeError, "''"],
+  ])('refuses %o', (options, type, quoted) => {
+    expect(() => new BreakerRegistry(options as BreakerRegistryOptions)).toThrow(type)
+    expect(() => new BreakerRegistry(options as BreakerRegistryOptions)).toThrow(quoted)
+  })
+
+  test('without a store nothing is shared, and there is nothing to end', async () => {
+    const registry = new BreakerRegistry({ sharing: 'hint' })
+    expect([registry.mode, registry.of('a').status().mode]).toEqual([undefined, undefined])
+    await registry.close()
+  })
+
+  test.each([
+    ['atomic', memoryStore()],
+    ['settled', new Keyv()],
+  ] as const)('the mode is there to see: %s', async (mode, store) => {
+    await using registry = new BreakerRegistry({ store })
+    expect([registry.mode, registry.of('a').mode, registry.of('a').status().mode]).toEqual([mode, mode, mode])
+  })
+
+  test('namespaces know nothing of each other', async () => {
+    const store = memoryStore()
+    await using one = new BreakerRegistry({ ...steady, store, namespace: 'one' })
+    await using two = new BreakerRegistry({ ...steady, store, namespace: 'two' })
+    await using three = new BreakerRegistry({ ...steady, store, namespace: 'one' })
+    one.of('a').isolate()
+    await vi.waitFor(() => expect(three.of('a').override).toBe('isolated'))
+    expect(two.of('a').override).toBe(undefined)
+  })
+})
+
+describe('with a store that is', () => {
+  let server: SimulatedServer
+  let registries: BreakerRegistry[]
+  let reads: number
+
+  const start = (): { registry: BreakerRegistry; client: SimulatedClient } => {
+    const client = new SimulatedClient(server, () => 2)
+    const store = client.store(true)
+    const read = store.capabilities?.read
+    const counted = {
+      ...store.capabilities,
+      read: (key: string) => {
+        reads++
+        return read?.(key)
+      },
+    }
+    const registry = new BreakerRegistry({
+      ...steady,
+      clock: { now: () => Date.now(), monotonic: () => Date.now() },
+      store: { ...store, capabilities: counted } as typeof store,
+    })
+    registries.push(registry)
+    return { registry, client }
+  }
+  const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
+
+  beforeEach(() => {
+    vi.useFakeTimers({
+      toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'Date'],
+    })
+    server = new SimulatedServer()
+    registries = []
+    reads = 0
+  })
+  afterEach(async () => {
+    const closing = Promise.all(registries.map((registry) => registry.close()))
+    await pass(5_000)
+    await closing
+    vi.useRealTimers()
+  })
+
+  test('idle, it is read every 5 s; while anything is open, every second', async () => {
+    const { registry } = start()
+    registry.of('a')
+    await pass(20_500)
+    expect(reads).toBe(5)
+    registry.of('a').enter().fail()
+    await pass(100)
+    reads = 0
+    await pass(5_000)
+    expect(reads).toBe(5)
+  })
+
+  test('however many breakers there are, it is one reading; however many open at once, few writings', async () => {
+    const { registry } = start()
+    const other = start()
+    for (let i = 0; i < 3_000; i++) registry.of(`b${i}`)
+    for (let i = 0; i < 900; i++) registry.of(`b${i}`).enter().fail()
+    await pass(1_000)
+    expect(reads).toBeLessThan(10)
+    await pass(5_000)
+    for (let i = 0; i < 900; i++) expect(other.registry.of(`b${i}`).state).toBe('open')
+    expect(other.registry.of('b900').state).toBe('closed')
+  })
+
+  test.each(['refused', 'hung', 'lost'] as const)(
+    '%s, each goes on alone, says so, and shares again when it is back',
+    async (fault) => {
+      const told: unknown[] = []
+      const listener = (message: unknown): void => void told.push(message)
+      subscribe('breakwater:breaker:mode', listener)
+      const one = start()
+      const two = start()
+      const [a, b] = [one.registry.of('a'), two.registry.of('a')]
+      await pass(100)
+      one.client.fault = fault
+      two.client.fault = fault
+      a.enter().fail()
+      await pass(900)
+      expect(() => a.enter()).toThrow('open')
+      await pass(10_000)
+      expect([one.registry.mode, a.status().mode, two.registry.mode]).toEqual(['local', 'local', 'local'])
+      expect(told).toContainEqual({
+        store: 'simulated',
+        namespace: 'default',
+        from: 'atomic',
+        to: 'local',
+        reason: fault === 'refused' ? 'refused' : 'The store simulated did not answer within 100 ms',
+      })
+      // Nobody has to be asked.
+      a.enter().fail()
+      expect([a.state, b.state]).toEqual(['open', 'closed'])
+
+      one.client.fault = 'none'
+      two.client.fault = 'none'
+      await pass(31_000)
+      expect([one.registry.mode, two.registry.mode]).toEqual(['atomic', 'atomic'])
+      a.reset()
+      a.enter().fail()
+      await pass(100)
+      await pass(5_000)
+      expect([a.state, b.state]).toEqual(['open', 'open'])
+      unsubscribe('breakwater:breaker:mode', listener)
+    },
+  )
+
+  /** Two processes with one circuit, whose period is over. */
+  const openBoth = async (): Promise<CircuitBreaker[]> => {
+    const one = start().registry.of('a')
+    one.enter().fail()
+    await pass(100)
+    const two = start().registry.of('a')
+    await pass(1_000)
+    expect([one.state, two.state]).toEqual(['open', 'open'])
+    return [one, two]
+  }
+  /** Calls in both every 20 ms; who was let through. */
+  const callBoth = async (breakers: readonly CircuitBreaker[], ms: number, end: (probe: Permit) => void = () => {}) => {
+    const probers: number[] = []
+    for (let passed = 0; passed < ms; passed += 20) {
+      breakers.forEach((breaker, index) => {
+        try {
+          const permit = breaker.enter()
+          probers.push(index)
+          end(permit)
+        } catch (error) {
+          expect(error).toBeInstanceOf(CircuitOpenError)
+        }
+      })
+      await pass(20)
+    }
+    return probers
+  }
+
+  test('slow to show whether the upstream is back: nobody else probes until the probe has had its time', async () => {
+    const breakers = await openBoth()
+    expect(await callBoth(breakers, 9_900)).toHaveLength(1)
+    await pass(2_000)
+    expect(breakers.map(({ state, attempt }) => [state, attempt])).toEqual([
+      ['open', 2],
+      ['open', 2],
+    ])
+  })
+
+  test('out of reach for one: the probe that failed by its own network is followed by one of another', async () => {
+    const breakers = await openBoth()
+    const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' })
+    const probers = await callBoth(breakers, 8_000, (probe) => probe.fail(reset))
+    expect(probers).toEqual([0, 1, 0])
+  })
+
+  test('what is open when everything stops is not open for those who start long after', async () => {
+    const { registry } = start()
+    registry.of('a').enter().fail()
+    await pass(100)
+    await registry.close()
+    await pass(12_000)
+    const later = start().registry.of('a')
+    await pass(100)
+    expect(later.state).toBe('closed')
+    expect(later.enter().kind).toBe('call')
+  })
+
+  test('closed, a registry stores what it still has to say, and goes on for itself', async () => {
+    const { registry } = start()
+    const breaker = registry.of('a')
+    breaker.enter().fail()
+    const closing = registry.close()
+    await pass(100)
+    await closing
+    reads = 0
+    await pass(1_000)
+    expect(breaker.enter().kind).toBe('probe')
+    await pass(60_000)
+    expect(reads).toBe(0)
+    expect([registry.of('b').mode, breaker.mode]).toEqual([undefined, undefined])
+    const other = start().registry.of('a')
+    await pass(100)
+    expect(other.generation).toBe(0)
+  })
+})
