@@ -1,6 +1,12 @@
 import { closeSync, globSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync, writeSync } from 'node:fs'
+import { type ClientHttp2Session, connect, createServer } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ResponseCache } from 'breakwater'
+import { cache } from 'breakwater/koa'
+import Koa from 'koa'
+import Koa2 from 'koa2'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { diskStore } from '../../src/adapters/stores/disk.ts'
 import { type Subject, startSubject } from './subject.ts'
@@ -52,4 +58,56 @@ describe.each(bridges)('$name: a large body that is damaged', (bridge) => {
     expect((await subject.request('/')).body.length).toBe(4 * MiB)
     expect(subject.asked).toHaveLength(2)
   })
+})
+
+interface Got {
+  readonly bytes: number
+  readonly error: Error | undefined
+}
+
+function askHttp2(session: ClientHttp2Session): Promise<Got> {
+  return new Promise((resolve) => {
+    const stream = session.request({ ':path': '/' })
+    let bytes = 0
+    let error: Error | undefined
+    stream.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+    })
+    stream.on('error', (cause) => {
+      error = cause
+    })
+    stream.on('close', () => resolve({ bytes, error }))
+  })
+}
+
+test.each([
+  ['koa 3', Koa],
+  ['koa 2', Koa2 as unknown as typeof Koa],
+])('%s on HTTP/2, behind another layer: a large body that is damaged ends with an error', async (_, Framework) => {
+  const store = diskStore({ folder })
+  const written = vi.spyOn(store, 'set')
+  const app = new Framework()
+  app.silent = true
+  app.use((_context, next) => next())
+  app.use(cache({ cache: new ResponseCache({ store, storeTimeout: 5000 }), ttl: 60_000 }))
+  app.use((context) => {
+    context.body = Buffer.alloc(4 * MiB, 'a')
+  })
+  const server = createServer(app.callback())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  try {
+    await askHttp2(session)
+    await vi.waitFor(() => expect(written.mock.settledResults[0]?.type).toBe('fulfilled'), 5000)
+    expect(await askHttp2(session)).toEqual({ bytes: 4 * MiB, error: undefined })
+    const file = openSync(bodyFile(), 'r+')
+    writeSync(file, 'b', 2 * MiB)
+    closeSync(file)
+    const broken = await askHttp2(session)
+    expect(broken.bytes).toBeLessThan(4 * MiB)
+    expect(broken.error).toBeInstanceOf(Error)
+  } finally {
+    session.destroy()
+    await new Promise((resolve) => server.close(resolve))
+  }
 })

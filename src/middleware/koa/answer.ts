@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { Context } from 'koa'
 import { type Reply, streamOf } from '../../core/cache/reply.ts'
-import { setLines } from '../node/answer.ts'
+import { breakOff, setLines } from '../node/answer.ts'
 import { BODY_IDENTITY, type MarkedResponse } from '../node/symbols.ts'
 import { UNSET } from './notes.ts'
 
@@ -29,7 +29,7 @@ function bodyOf(ctx: Context, reply: Reply): Buffer | Readable | string | null |
   if (content !== undefined) {
     const stream = Readable.from(content, { objectMode: false })
     // Koa 2 leaves a response open whose body broke off.
-    stream.once('error', () => ctx.headerSent && ctx.res.destroy())
+    stream.once('error', (error) => ctx.headerSent && breakOff(ctx.res, error))
     return stream
   }
   if (body === undefined || note === UNSET || status === 204) return undefined
