@@ -61,12 +61,13 @@ export class DiskFiles {
     return undefined
   }
 
-  /** Dates a body's file with another end. */
-  async extendBody(key: string, name: string, expires: number): Promise<void> {
+  /** Dates a body's file with another end; false where it is gone or another one. */
+  async extendBody(key: string, name: string, expires: number): Promise<boolean> {
     const found = await this.#openBody(key, name)
-    if (found === undefined) return
+    if (found === undefined) return false
     try {
       await date(found.file, expires)
+      return true
     } finally {
       await found.file.close()
     }
