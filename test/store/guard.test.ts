@@ -262,6 +262,29 @@ describe('reads of one key that begin together', () => {
     ['a write', (guarded) => guarded.set('a', itemOf(2), minute)],
     ['a removal', (guarded) => guarded.delete('a')],
     ['a removal of everything', (guarded) => guarded.clear()],
+  ])('do not include one that began before %s was done', async (_, change) => {
+    let kept: StoreItem | undefined = itemOf(1)
+    const store = new ToldStore(false)
+    // Its client answers within the turn, and a read takes longer than a write.
+    store.answer = async () => {
+      const isRead = store.calls.at(-1)?.[0] === 'get'
+      const found = kept
+      for (let step = 0; step < (isRead ? 200 : 5); step++) await undefined
+      if (!isRead) kept = undefined
+      return isRead ? found : undefined
+    }
+    const guarded = guard(store)
+    const changed = change(guarded)
+    const before = guarded.get('a')
+    await changed
+    expect(await guarded.get('a')).toBeUndefined()
+    await before
+  })
+
+  test.each<[string, (guarded: GuardedStore) => unknown]>([
+    ['a write', (guarded) => guarded.set('a', itemOf(2), minute)],
+    ['a removal', (guarded) => guarded.delete('a')],
+    ['a removal of everything', (guarded) => guarded.clear()],
   ])('do not include one behind %s', async (_, change) => {
     const store = new ToldStore(false, later(50))
     const guarded = guard(store)

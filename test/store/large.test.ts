@@ -62,7 +62,9 @@ class MapBodies implements ByteBodies {
     }
   }
 
-  async extend(): Promise<void> {}
+  async extend(key: string, name: string): Promise<boolean> {
+    return this.kept.get(key)?.name === name
+  }
 }
 
 function onMap(bodies = new MapBodies(), server = new MapServer()): RemoteStore {
@@ -176,6 +178,27 @@ test('a body is not given to another key, though it is renewed under it', async 
   await store.streams?.renew('b', await large(store, 'a'), minute)
   await store.delete('a')
   expect((await store.get('b'))?.body.equals(item.body)).toBe(true)
+})
+
+test('what has taken the place of a body is left alone when that is renewed', async () => {
+  const store = onMap()
+  await store.set('a', itemOf(MiB, { old: true }), minute)
+  const old = await large(store, 'a')
+  const item = itemOf(MiB, { new: true }, 2)
+  await store.set('a', item, minute)
+  await store.streams?.renew('a', old, minute)
+  expect(await store.get('a')).toEqual(item)
+  await store.delete('a')
+  await store.streams?.renew('a', old, minute)
+  expect(await store.streams?.get('a')).toBeUndefined()
+})
+
+test('a body of another store is copied when it is renewed', async () => {
+  const item = itemOf(MiB, { a: 1 })
+  const [one, other] = [onMap(), onMap()]
+  await one.set('a', item, minute)
+  await other.streams?.renew('a', await large(one, 'a'), minute)
+  expect(await other.get('a')).toEqual(item)
 })
 
 test('values of a Keyv come back as they were', async () => {

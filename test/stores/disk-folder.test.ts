@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   existsSync,
   globSync,
@@ -14,6 +15,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type DiskStoreOptions, diskStore } from '../../src/adapters/stores/disk.ts'
 import type { RemoteStore } from '../../src/core/store/remote.ts'
+import type { LargeItem } from '../../src/core/store/store.ts'
 import { itemOf } from '../store/items.ts'
 
 const KiB = 1024
@@ -169,6 +171,19 @@ describe('opening', () => {
     await expect(open({ folder: join(folder, 'file') }).ready()).rejects.toThrow(/is not a folder; give another path/)
   })
 })
+
+test('a pipe in place of a file is a miss, and holds nobody up', async () => {
+  const store = open()
+  await store.set('small', itemOf(10), minute)
+  await store.set('large', itemOf(MiB), minute)
+  const found = (await store.streams?.get('large')) as LargeItem
+  for (const file of filesIn('items').filter((path) => path.includes('=body') || statSync(path).size < 1000)) {
+    rmSync(file)
+    execFileSync('mkfifo', [file])
+  }
+  expect(await found.body.open(0, MiB)).toBeUndefined()
+  expect(await store.get('small')).toBeUndefined()
+}, 2000)
 
 describe('a damaged file is a miss', () => {
   const damages: [string, (bytes: Buffer) => Buffer][] = [

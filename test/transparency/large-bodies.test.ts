@@ -236,6 +236,20 @@ test('it is held open while it is validated, whatever becomes of it meanwhile, a
   await vi.waitFor(() => expect(heldOpen()).toEqual([]))
 })
 
+test('those who are given a stale one together cause one refresh', async () => {
+  const refreshes: ServerResponse[] = []
+  const { port, pass } = await start((response, calls) => {
+    response.setHeader('Cache-Control', 'max-age=60, stale-while-revalidate=600')
+    if (calls === 1) response.end(bodyOf(1))
+    else refreshes.push(response)
+  })
+  pass(61_000)
+  const answers = await Promise.all(Array.from({ length: 20 }, async () => buffer(await ask(port))))
+  for (const answer of answers) expect(answer.equals(bodyOf(1))).toBe(true)
+  expect(refreshes).toHaveLength(1)
+  refreshes[0]?.end()
+})
+
 test('50 clients that read 64 MiB, most of them slowly, take a few pieces each', { timeout: 60_000 }, async () => {
   const script = join(import.meta.dirname, 'large-server.ts')
   const options = { execArgv: ['--conditions=breakwater-source', '--expose-gc'] }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -8,6 +9,8 @@ import { bodyHeader, decodeFile, encodeFile, type Kept } from './disk-format.ts'
 
 /** Files older than this that nobody has given their name are left over from a process that was killed. */
 const leftOver = 10 * 60_000
+/** Whoever can write to the folder could put a pipe there, whose opening would wait for ever, and others behind it. */
+const reading = constants.O_RDONLY | constants.O_NONBLOCK
 /** Seconds since the epoch that every file system takes: what never ends is dated so. */
 const never = 4_102_444_800
 
@@ -35,7 +38,7 @@ export class DiskFiles {
   /** The file is damaged, another key's or not there: undefined. */
   async read(key: string): Promise<Kept | undefined> {
     try {
-      return decodeFile(key, await readFile(this.pathOf(key)))
+      return decodeFile(key, await readFile(this.pathOf(key), { flag: reading }))
     } catch (error) {
       if (isAbsent(error)) return undefined
       throw diskError(this.#top, error)
@@ -61,12 +64,13 @@ export class DiskFiles {
     return undefined
   }
 
-  /** Dates a body's file with another end. */
-  async extendBody(key: string, name: string, expires: number): Promise<void> {
+  /** Dates a body's file with another end; false where it is gone or another one. */
+  async extendBody(key: string, name: string, expires: number): Promise<boolean> {
     const found = await this.#openBody(key, name)
-    if (found === undefined) return
+    if (found === undefined) return false
     try {
       await date(found.file, expires)
+      return true
     } finally {
       await found.file.close()
     }
@@ -75,13 +79,10 @@ export class DiskFiles {
   async #openBody(key: string, name: string): Promise<{ file: FileHandle; start: number; bytes: number } | undefined> {
     let file: FileHandle | undefined
     try {
-      file = await open(this.pathOf(key), 'r')
+      file = await open(this.pathOf(key), reading)
       const expected = bodyHeader(key, name)
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(expected.length), 0, expected.length, 0)
-      const { size } = await file.stat()
-      if (bytesRead === expected.length && buffer.equals(expected)) {
-        return { file, start: expected.length, bytes: size - expected.length }
-      }
+      const bytes = (await file.stat()).size - expected.length
+      if (bytes > 0 && (await begins(file, expected))) return { file, start: expected.length, bytes }
       await file.close()
       return undefined
     } catch (error) {
@@ -213,6 +214,11 @@ async function fill(path: string, parts: readonly Buffer[], expires: number): Pr
   } finally {
     await handle.close()
   }
+}
+
+async function begins(file: FileHandle, expected: Buffer): Promise<boolean> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(expected.length), 0, expected.length, 0)
+  return bytesRead === expected.length && buffer.equals(expected)
 }
 
 async function date(file: FileHandle, expires: number): Promise<void> {

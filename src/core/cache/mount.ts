@@ -177,9 +177,8 @@ export class Mount {
       // RFC 9211 section 2.2: `request` where the response is fresh but the request does not take it.
       return this.#forward(asked, staleness(entry, now) < 0 && !entry.noCache ? 'request' : 'stale', finding)
     }
-    const isAlone = this.responses.inFlight.get(finding.key)?.led !== true
-    const mayRefresh = evaluation === 'stale' && !onlyIfCached && isAlone
-    if (mayRefresh && (refresh === 'first' || this.#needsClient(asked, entry))) {
+    const mayRefresh = (): boolean => evaluation === 'stale' && !onlyIfCached && !this.#isLed(finding.key)
+    if (mayRefresh() && (refresh === 'first' || this.#needsClient(asked, entry))) {
       return this.#forward(asked, 'stale', finding)
     }
     const reply = replyFrom(entry, body, request, now, name)
@@ -189,9 +188,14 @@ export class Mount {
       () => this.#decide(asked, undefined),
       () => {
         this.tellStale(request, evaluation === 'stale' ? 'while-revalidate' : 'max-stale')
-        return { kind: 'stale', reply, refresh: mayRefresh ? this.#refresh(asked, finding) : undefined }
+        // Asked anew: while a large body was opened, another request may have begun to refresh it.
+        return { kind: 'stale', reply, refresh: mayRefresh() ? this.#refresh(asked, finding) : undefined }
       },
     )
+  }
+
+  #isLed(flight: string): boolean {
+    return this.responses.inFlight.get(flight)?.led === true
   }
 
   #hit(request: RequestHead, entry: Entry, reply: Reply, now: number): Decision {

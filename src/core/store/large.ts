@@ -9,8 +9,11 @@ export interface ByteBodies {
   write(key: string, body: Buffer, lifetime: number): Promise<string>
   /** Undefined where there is none, another, or one of another length, as far as that can be told without reading. */
   open(key: string, name: string, length: number): Promise<ByteBody | undefined>
-  /** Keeps the body that is there for so many ms from now; rejects or does nothing where it is gone or another one. */
-  extend(key: string, name: string, lifetime: number): Promise<void>
+  /**
+   * Keeps the body that is there for so many ms from now. Resolves with false, and does nothing, where it is gone or
+   * another one, as far as that can be told without reading.
+   */
+  extend(key: string, name: string, lifetime: number): Promise<boolean>
 }
 
 /** A body that a ByteBodies opened. */
@@ -73,16 +76,19 @@ export function keptBody(head: LargeMeta, place: Place, most: number): KeptBody 
 export class KeptBody implements StoredBody {
   readonly length: number
   readonly head: LargeMeta
-  readonly key: string
   readonly #sums: Buffer
   readonly #place: Place
 
   constructor(head: LargeMeta, sums: Buffer, place: Place) {
     this.head = head
     this.length = head.length
-    this.key = place.key
     this.#sums = sums
     this.#place = place
+  }
+
+  /** Whether it is kept there, and not under another key or by another store. */
+  isAt(bodies: ByteBodies, key: string): boolean {
+    return this.#place.bodies === bodies && this.#place.key === key
   }
 
   async open(start: number, end: number): Promise<OpenBody | undefined> {

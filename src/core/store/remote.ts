@@ -305,12 +305,14 @@ class OnBytes implements RemoteStore {
     const id = this.#idOf(key)
     if (!(kept > 0)) return void (await this.delete(key))
     if (!this.#isOpen) await this.#open()
+    const { bodies } = this.#backend
     // The body of another key, or of another store, is not there.
-    if (!(body instanceof KeptBody) || body.key !== bodyId(id)) {
+    if (bodies === undefined || !(body instanceof KeptBody) || !body.isAt(bodies, bodyId(id))) {
       const whole = await wholeBody(body)
       return whole === undefined ? void (await this.delete(key)) : this.set(key, { meta, body: whole }, lifetime)
     }
-    await this.#backend.bodies?.extend(body.key, body.head.name, kept)
+    // Another has taken its place, or it was removed: what is there now stays as it is.
+    if (!(await bodies.extend(bodyId(id), body.head.name, kept))) return
     await this.#write(id, { meta: { ...body.head, meta }, body: NOTHING }, kept)
   }
 

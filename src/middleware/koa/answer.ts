@@ -1,25 +1,34 @@
 import { Readable } from 'node:stream'
 import type { Context } from 'koa'
-import { type Reply, streamOf } from '../../core/cache/reply.ts'
-import { setLines } from '../node/answer.ts'
+import { dismiss, type Reply, streamOf } from '../../core/cache/reply.ts'
+import { breakOff, setLines } from '../node/answer.ts'
 import { BODY_IDENTITY, type MarkedResponse } from '../node/symbols.ts'
 import { UNSET } from './notes.ts'
 
 /** Answers from the cache as a handler would: by status, fields and body. Fields already there stay and win. */
 export function answerContext(ctx: Context, reply: Reply): void {
+  try {
+    setHead(ctx, reply)
+  } catch (error) {
+    dismiss(reply)
+    throw error
+  }
   const { res, response } = ctx
-  ;(res as MarkedResponse)[BODY_IDENTITY] = reply.bodyIdentity
-  // A handler's body that this answer replaces; setting null changes the status, so it comes first.
-  if (response.body !== undefined && response.body !== null) response.body = null
-  response.status = reply.status
-  if (reply.statusText !== '' && ctx.req.httpVersionMajor < 2) response.message = reply.statusText
-  setLines(res, reply.lines)
   const body = bodyOf(ctx, reply)
   if (body === undefined) return
   const typed = res.hasHeader('Content-Type')
   response.body = body
   if (res.statusCode !== reply.status) response.status = reply.status
   if (!typed) res.removeHeader('Content-Type')
+}
+
+function setHead({ req, res, response }: Context, { status, statusText, lines, bodyIdentity }: Reply): void {
+  ;(res as MarkedResponse)[BODY_IDENTITY] = bodyIdentity
+  // A handler's body that this answer replaces; setting null changes the status, so it comes first.
+  if (response.body !== undefined && response.body !== null) response.body = null
+  response.status = status
+  if (statusText !== '' && req.httpVersionMajor < 2) response.message = statusText
+  setLines(res, lines)
 }
 
 /** What to set as `ctx.body`; undefined for nothing. */
@@ -29,7 +38,7 @@ function bodyOf(ctx: Context, reply: Reply): Buffer | Readable | string | null |
   if (content !== undefined) {
     const stream = Readable.from(content, { objectMode: false })
     // Koa 2 leaves a response open whose body broke off.
-    stream.once('error', () => ctx.headerSent && ctx.res.destroy())
+    stream.once('error', (error) => ctx.headerSent && breakOff(ctx.res, error))
     return stream
   }
   if (body === undefined || note === UNSET || status === 204) return undefined

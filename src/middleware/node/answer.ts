@@ -127,12 +127,17 @@ async function writeContent(
     }
     if (!isGone(response)) (writer.end as End).call(response)
   } catch (error) {
-    // In HTTP/2 only an error tells the client that the stream did not end as it should.
-    const isOurs = error instanceof RecordingLostError || error instanceof StoreError
-    response.destroy(isOurs && response.req?.httpVersionMajor !== 2 ? undefined : (error as Error))
+    breakOff(response, error)
   } finally {
     response.off('close', leave)
   }
+}
+
+/** Ends an answer whose content failed, so that it never seems whole. */
+export function breakOff(response: ServerResponse, error: unknown): void {
+  // In HTTP/2 only an error tells the client that the stream did not end as it should.
+  const isOurs = error instanceof RecordingLostError || error instanceof StoreError
+  response.destroy(isOurs && response.req?.httpVersionMajor !== 2 ? undefined : (error as Error))
 }
 
 function drained(response: ServerResponse): Promise<void> {

@@ -75,7 +75,6 @@ export class FarGuard implements GuardedStore {
   }
 
   set(key: string, item: GuardedItem, lifetime: number): Promise<boolean> {
-    this.#reads.end(key)
     const { meta, body } = item
     if (!(body instanceof GuardedBody)) {
       return this.#write('set', key, body.length, () => this.#store.set(key, item as StoreItem, lifetime))
@@ -85,7 +84,6 @@ export class FarGuard implements GuardedStore {
   }
 
   delete(key: string): Promise<boolean> {
-    this.#reads.end(key)
     return this.#write('delete', key, 0, async () => void (await this.#store.delete(key)))
   }
 
@@ -93,7 +91,9 @@ export class FarGuard implements GuardedStore {
     this.#reads.endAll()
     await this.#writes.settled()
     const call: Call = { operation: 'clear', deadline: this.#writeTimeout, reported: false }
-    return this.#isDone(call, () => this.#store.clear())
+    const isDone = await this.#isDone(call, () => this.#store.clear())
+    this.#reads.endAll()
+    return isDone
   }
 
   reserve(bytes: number): boolean {
@@ -198,12 +198,16 @@ export class FarGuard implements GuardedStore {
     bytes: number,
     write: () => void | Promise<void>,
   ): Promise<boolean> {
+    this.#reads.end(key)
     const call: Call = { operation, deadline: this.#writeTimeout, reported: false }
     if (!this.#writes.hasRoom(bytes)) {
       this.#tell(call, 'dropped')
       return false
     }
-    return this.#writes.run(key, bytes, () => this.#isDone(call, write))
+    const isDone = await this.#writes.run(key, bytes, () => this.#isDone(call, write))
+    // What began to be read meanwhile may be what was there before.
+    this.#reads.end(key)
+    return isDone
   }
 
   /** Whether a write arrived. Never rejects. */

@@ -21,7 +21,7 @@ export class SharedReads<T> {
     })
   }
 
-  /** The key is written to: who asks from now on asks the store. */
+  /** The key is written to, or just was: who asks from now on asks the store. */
   end(key: string): void {
     this.#reads.delete(key)
   }
