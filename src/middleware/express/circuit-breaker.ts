@@ -6,7 +6,7 @@ import { markInstead, sendProblem } from '../node/problem.ts'
 import { watchServing } from '../node/serving.ts'
 
 /** Answers in place of a refused call. What it throws goes to the error handlers. */
-export type ExpressFallback = (request: Request, response: Response, error: CircuitOpenError) => unknown
+type ExpressFallback = (request: Request, response: Response, error: CircuitOpenError) => unknown
 
 /**
  * Circuit breaker for what Express 4 and 5 run behind it: `app.use('/orders', circuitBreaker({ name: 'orders' }))`.

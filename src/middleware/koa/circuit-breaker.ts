@@ -8,7 +8,7 @@ import { statusOf } from './passage.ts'
 import { putProblem } from './problem.ts'
 
 /** Answers in place of a refused call. */
-export type KoaFallback = (ctx: Context, error: CircuitOpenError) => unknown
+type KoaFallback = (ctx: Context, error: CircuitOpenError) => unknown
 
 /**
  * Circuit breaker for what Koa 2 and 3 run behind it: `app.use(circuitBreaker({ name: 'orders' }))`. A call lasts until
