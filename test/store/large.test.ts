@@ -180,6 +180,19 @@ test('a body is not given to another key, though it is renewed under it', async 
   expect((await store.get('b'))?.body.equals(item.body)).toBe(true)
 })
 
+test('a body whose item could not be written is not left behind', async () => {
+  const [bodies, server] = [new MapBodies(), new MapServer()]
+  const store = onMap(bodies, server)
+  await store.set('a', itemOf(MiB), minute)
+  const write = vi.spyOn(server, 'write').mockImplementation(() => {
+    throw new Error('full')
+  })
+  await expect(store.set('a', itemOf(MiB), minute)).rejects.toThrow('full')
+  write.mockRestore()
+  expect(bodies.kept.size).toBe(0)
+  expect(server.kept.size).toBe(0)
+})
+
 test('what has taken the place of a body is left alone when that is renewed', async () => {
   const store = onMap()
   await store.set('a', itemOf(MiB, { old: true }), minute)

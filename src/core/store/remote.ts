@@ -271,8 +271,14 @@ class OnBytes implements RemoteStore {
   async #setLarge(id: string, { meta, body }: StoreItem, lifetime: number, bodies: ByteBodies): Promise<void> {
     const sums = await sumsOf(body)
     const name = await bodies.write(bodyId(id), body, lifetime)
-    // Last, so that whoever finds it finds the body.
-    await this.#write(id, { meta: largeMeta(name, body, sums, meta), body: NOTHING }, lifetime)
+    try {
+      // Last, so that whoever finds it finds the body.
+      await this.#write(id, { meta: largeMeta(name, body, sums, meta), body: NOTHING }, lifetime)
+    } catch (error) {
+      // What nobody can find takes room all the same, perhaps on a disk that is full; what was there has lost its body.
+      await this.#backend.delete([id, bodyId(id)]).catch(() => {})
+      throw error
+    }
   }
 
   /** As `get`, but a body that the client reads in parts stays there. */
