@@ -213,6 +213,35 @@ describe('with a store that is', () => {
     expect(later.enter().kind).toBe('call')
   })
 
+  test('closed, it does not wait for a store that does not end its messages', async () => {
+    const store = new SimulatedClient(server, () => 2).store(true)
+    const subscribe = async () => () => new Promise<void>(() => {})
+    const capabilities = { ...store.capabilities, publish: async () => {}, subscribe }
+    const registry = new BreakerRegistry({ ...steady, store: { ...store, capabilities } as typeof store })
+    await pass(100)
+    let isClosed = false
+    void registry.close().then(() => {
+      isClosed = true
+    })
+    await pass(200)
+    expect(isClosed).toBe(true)
+  })
+
+  test('closed, a registry takes in nothing more, not even what it asked for before', async () => {
+    const [one, two] = [start(), start()]
+    const [a, b] = [one.registry.of('a'), two.registry.of('a')]
+    a.enter().fail()
+    await pass(5_100)
+    expect(b.state).toBe('open')
+    one.client.fault = 'slow'
+    expect(() => a.enter()).toThrow('open')
+    const closing = one.registry.close()
+    two.registry.of('a').reset()
+    await pass(1_000)
+    await closing
+    expect([a.state, b.state]).toEqual(['open', 'closed'])
+  })
+
   test('closed, a registry stores what it still has to say, and goes on for itself', async () => {
     const { registry } = start()
     const breaker = registry.of('a')

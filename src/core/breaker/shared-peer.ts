@@ -85,6 +85,8 @@ export class SharedPeer implements BreakerCollaborator {
 
   unlink(): void {
     this.#link?.unlink()
+    // What was asked for before and is answered now concerns it no more.
+    this.#link = undefined
   }
 
   changed(record: BreakerRecord): void {

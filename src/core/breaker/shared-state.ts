@@ -133,7 +133,7 @@ export class SharedState implements PeerHost {
     await this.#turn
     if (this.#told > this.#stored && this.#mode !== 'local') await this.#exchange().catch(() => {})
     for (const peer of this.#peers.values()) peer.unlink()
-    if (typeof this.#subscription === 'function') await this.#subscription().catch(() => {})
+    if (typeof this.#subscription === 'function') await this.#calls.make(this.#subscription).catch(() => {})
   }
 
   // The background loop
