@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import Keyv from 'keyv'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { capabilitiesOf } from '../../src/core/store/local-capabilities.ts'
 import {
   BreakerRegistry,
   type BreakerRegistryOptions,
@@ -211,6 +212,34 @@ describe('with a store that is', () => {
     await pass(100)
     expect(later.state).toBe('closed')
     expect(later.enter().kind).toBe('call')
+  })
+
+  test('shared with one whose clock is of another day: they do not chase each other', async () => {
+    const kept = memoryStore()
+    const capabilities = capabilitiesOf(kept)
+    let writes = 0
+    const counting = {
+      scope: 'cluster',
+      read: (key: string) => capabilities.read(key),
+      setIfAbsent: (...of: Parameters<typeof capabilities.setIfAbsent>) => capabilities.setIfAbsent(...of),
+      compareAndSwap: (...of: Parameters<typeof capabilities.compareAndSwap>) => {
+        writes++
+        return capabilities.compareAndSwap(...of)
+      },
+      publish: (...of: [string, string]) => capabilities.publish?.(...of),
+      subscribe: (...of: Parameters<NonNullable<typeof capabilities.subscribe>>) => capabilities.subscribe?.(...of),
+    }
+    const store = { ...new SimulatedClient(server, () => 2).store(false), capabilities: counting } as never
+    const monotonic = (): number => Date.now()
+    const options = { ...steady, openDuration: 60_000, store }
+    const one = new BreakerRegistry({ ...options, clock: { now: () => Date.now(), monotonic } })
+    const other = new BreakerRegistry({ ...options, clock: { now: () => Date.now() + 25 * 3_600_000, monotonic } })
+    registries.push(one, other)
+    await pass(100)
+    one.of('a').enter().fail()
+    other.of('b').enter().fail()
+    await pass(10_000)
+    expect(writes).toBeLessThan(40)
   })
 
   test('closed, it does not wait for a store that does not end its messages', async () => {
