@@ -51,6 +51,9 @@ describe('options', () => {
   })
 })
 
+/** By the Date that is faked. */
+const fakedClock = { now: () => Date.now(), monotonic: () => Date.now() }
+
 describe('with a store that is', () => {
   let server: SimulatedServer
   let registries: BreakerRegistry[]
@@ -69,7 +72,7 @@ describe('with a store that is', () => {
     }
     const registry = new BreakerRegistry({
       ...steady,
-      clock: { now: () => Date.now(), monotonic: () => Date.now() },
+      clock: fakedClock,
       store: { ...store, capabilities: counted } as typeof store,
     })
     registries.push(registry)
@@ -240,6 +243,27 @@ describe('with a store that is', () => {
     other.of('b').enter().fail()
     await pass(10_000)
     expect(writes).toBeLessThan(40)
+  })
+
+  test('read for the first time: a reset of long ago closes nothing that opened since', async () => {
+    const { registry } = start()
+    registry.of('a').isolate()
+    registry.of('a').reset()
+    await pass(1_000)
+    await registry.close()
+    const breaker = start().registry.of('a')
+    breaker.enter().fail(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }))
+    await pass(100)
+    expect([breaker.state, breaker.generation]).toEqual(['open', 1])
+  })
+
+  test('refusing: that is known soon, however long an answer may take', async () => {
+    const client = new SimulatedClient(server, () => 2)
+    client.fault = 'refused'
+    const registry = new BreakerRegistry({ store: client.store(true), storeTimeout: 10_000, clock: fakedClock })
+    registries.push(registry)
+    await pass(1_500)
+    expect(registry.mode).toBe('local')
   })
 
   test('closed, it does not wait for a store that does not end its messages', async () => {

@@ -293,7 +293,7 @@ export class SharedState implements PeerHost {
   /** What fails at the same time is one failure. */
   #failed(error: unknown): void {
     const now = this.clock.monotonic()
-    if (now - this.#failedAt < this.#storeTimeout) return
+    if (now - this.#failedAt < Math.min(this.#storeTimeout, retryInterval)) return
     this.#failedAt = now
     this.#failures++
     if (this.#failures >= failuresToLocal) this.#setMode('local', error)
