@@ -151,7 +151,7 @@ export class CircuitBreaker {
 
   /**
    * Refuses nothing until `reset`, not even above `maxConcurrent`. The circuit counts, opens and closes as it would, with
-   * events for what it would have refused; calls that it would have refused count for nothing.
+   * events for what it would have refused; what an open or half-open circuit would have refused counts for nothing.
    */
   observeOnly(): void {
     this.#core.command('observe-only')
