@@ -181,6 +181,16 @@ describe('a half-open circuit', () => {
     expect(breaker.state).toBe('open')
   })
 
+  test('a probe whose head was slow has failed, however long its body takes', () => {
+    const { breaker, probe } = halfOpen({ slowCallRate: 0.5, slowCallDuration: 100 })
+    clock.pass(100)
+    probe.responded()
+    expect(breaker.state).toBe('open')
+    clock.pass(10_000)
+    probe.succeed()
+    expect(breaker.state).toBe('open')
+  })
+
   test('a neutral probe decides nothing and frees its place', () => {
     const { breaker, probe } = halfOpen()
     probe.release()
@@ -432,6 +442,7 @@ describe('a circuit breaker refuses', () => {
     [{ random: 0.5 }, TypeError, '0.5'],
     [{ name: '' }, TypeError, "''"],
     [{ failureRatio: 1 }, TypeError, "'failureRatio'"],
+    [null as never, TypeError, 'an object of options, not null'],
   ])('%o', (options, type, quoted) => {
     expect(() => new CircuitBreaker(options)).toThrow(type)
     expect(() => new CircuitBreaker(options)).toThrow(quoted)

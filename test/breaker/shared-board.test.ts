@@ -127,6 +127,7 @@ describe('boards', () => {
       'a generation above which there is none',
       JSON.stringify([['a', { circuit: { ...circuit, generation: 2 ** 52 } }]]),
     ],
+    ['an opening for ever', JSON.stringify([['a', { hint: { ...circuit, openForMs: 1e300 } }]])],
     ['a time that is none', '[["a",{"command":{"at":1e999,"by":"b"}}]]'],
   ])('of %s say nothing', (_, text) => {
     expect(parseBoard(Buffer.from(text)).size).toBe(0)

@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import Keyv from 'keyv'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { capabilitiesOf } from '../../src/core/store/local-capabilities.ts'
 import {
   BreakerRegistry,
   type BreakerRegistryOptions,
@@ -50,6 +51,9 @@ describe('options', () => {
   })
 })
 
+/** By the Date that is faked. */
+const fakedClock = { now: () => Date.now(), monotonic: () => Date.now() }
+
 describe('with a store that is', () => {
   let server: SimulatedServer
   let registries: BreakerRegistry[]
@@ -68,7 +72,7 @@ describe('with a store that is', () => {
     }
     const registry = new BreakerRegistry({
       ...steady,
-      clock: { now: () => Date.now(), monotonic: () => Date.now() },
+      clock: fakedClock,
       store: { ...store, capabilities: counted } as typeof store,
     })
     registries.push(registry)
@@ -211,6 +215,84 @@ describe('with a store that is', () => {
     await pass(100)
     expect(later.state).toBe('closed')
     expect(later.enter().kind).toBe('call')
+  })
+
+  test('shared with one whose clock is of another day: they do not chase each other', async () => {
+    const kept = memoryStore()
+    const capabilities = capabilitiesOf(kept)
+    let writes = 0
+    const counting = {
+      scope: 'cluster',
+      read: (key: string) => capabilities.read(key),
+      setIfAbsent: (...of: Parameters<typeof capabilities.setIfAbsent>) => capabilities.setIfAbsent(...of),
+      compareAndSwap: (...of: Parameters<typeof capabilities.compareAndSwap>) => {
+        writes++
+        return capabilities.compareAndSwap(...of)
+      },
+      publish: (...of: [string, string]) => capabilities.publish?.(...of),
+      subscribe: (...of: Parameters<NonNullable<typeof capabilities.subscribe>>) => capabilities.subscribe?.(...of),
+    }
+    const store = { ...new SimulatedClient(server, () => 2).store(false), capabilities: counting } as never
+    const monotonic = (): number => Date.now()
+    const options = { ...steady, openDuration: 60_000, store }
+    const one = new BreakerRegistry({ ...options, clock: { now: () => Date.now(), monotonic } })
+    const other = new BreakerRegistry({ ...options, clock: { now: () => Date.now() + 25 * 3_600_000, monotonic } })
+    registries.push(one, other)
+    await pass(100)
+    one.of('a').enter().fail()
+    other.of('b').enter().fail()
+    await pass(10_000)
+    expect(writes).toBeLessThan(40)
+  })
+
+  test('read for the first time: a reset of long ago closes nothing that opened since', async () => {
+    const { registry } = start()
+    registry.of('a').isolate()
+    registry.of('a').reset()
+    await pass(1_000)
+    await registry.close()
+    const breaker = start().registry.of('a')
+    breaker.enter().fail(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }))
+    await pass(100)
+    expect([breaker.state, breaker.generation]).toEqual(['open', 1])
+  })
+
+  test('refusing: that is known soon, however long an answer may take', async () => {
+    const client = new SimulatedClient(server, () => 2)
+    client.fault = 'refused'
+    const registry = new BreakerRegistry({ store: client.store(true), storeTimeout: 10_000, clock: fakedClock })
+    registries.push(registry)
+    await pass(1_500)
+    expect(registry.mode).toBe('local')
+  })
+
+  test('closed, it does not wait for a store that does not end its messages', async () => {
+    const store = new SimulatedClient(server, () => 2).store(true)
+    const subscribe = async () => () => new Promise<void>(() => {})
+    const capabilities = { ...store.capabilities, publish: async () => {}, subscribe }
+    const registry = new BreakerRegistry({ ...steady, store: { ...store, capabilities } as typeof store })
+    await pass(100)
+    let isClosed = false
+    void registry.close().then(() => {
+      isClosed = true
+    })
+    await pass(200)
+    expect(isClosed).toBe(true)
+  })
+
+  test('closed, a registry takes in nothing more, not even what it asked for before', async () => {
+    const [one, two] = [start(), start()]
+    const [a, b] = [one.registry.of('a'), two.registry.of('a')]
+    a.enter().fail()
+    await pass(5_100)
+    expect(b.state).toBe('open')
+    one.client.fault = 'slow'
+    expect(() => a.enter()).toThrow('open')
+    const closing = one.registry.close()
+    two.registry.of('a').reset()
+    await pass(1_000)
+    await closing
+    expect([a.state, b.state]).toEqual(['open', 'closed'])
   })
 
   test('closed, a registry stores what it still has to say, and goes on for itself', async () => {

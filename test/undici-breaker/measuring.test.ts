@@ -106,11 +106,12 @@ describe.each(releases)('%s', (_name, undici) => {
     await until(() => guarded.of(upstream.url).state === 'closed')
   })
 
-  test('an upgrade is neutral, and so is CONNECT', async () => {
+  test('an upgrade is a success with its head, and so is CONNECT; a tunnel that fails is none', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     const accept = (head: string) => (_: unknown, socket: Duplex) => void socket.end(head)
     server.on('upgrade', accept('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n'))
-    server.on('connect', accept('HTTP/1.1 200 Connection established\r\n\r\n'))
+    let tunnel = '200 Connection established'
+    server.on('connect', (_, socket) => void socket.end(`HTTP/1.1 ${tunnel}\r\n\r\n`))
     await until(() => server.listening)
     afterwards(() => new Promise((resolve) => server.close(resolve)))
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -118,10 +119,14 @@ describe.each(releases)('%s', (_name, undici) => {
     const { dispatcher } = guarded
     const upgraded = await undici.upgrade(url, { dispatcher, protocol: 'echo' })
     upgraded.socket.on('error', () => {}).destroy()
-    await settles(guarded.of(url), { total: 0, failed: 0 })
+    await settles(guarded.of(url), { total: 1, failed: 0 })
     const connected = await undici.connect(url, { dispatcher } as never)
     connected.socket.on('error', () => {}).destroy()
-    await settles(guarded.of(url), { total: 0, failed: 0 })
+    await settles(guarded.of(url), { total: 2, failed: 0 })
+    tunnel = '503 Service Unavailable'
+    const failed = await undici.connect(url, { dispatcher } as never)
+    failed.socket.on('error', () => {}).destroy()
+    await settles(guarded.of(url), { total: 3, failed: 1 })
   })
 
   test('1xx is no verdict', async () => {

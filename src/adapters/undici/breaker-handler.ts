@@ -30,9 +30,15 @@ export class GuardedHandler implements Handler {
   }
 
   onRequestUpgrade(controller: Controller, status: number, fields: ResponseFields, socket: Duplex): void {
-    this.#state = 'over'
-    this.#permit.release()
-    this.#handler.onRequestUpgrade?.(controller, status, fields, socket)
+    try {
+      this.#judgeHead(status, fields)
+      // What is spoken from now on is between the caller and the upstream.
+      this.#permit.succeed()
+      this.#state = 'over'
+      this.#handler.onRequestUpgrade?.(controller, status, fields, socket)
+    } catch (error) {
+      throw this.#broken(error)
+    }
   }
 
   onResponseStarted(): void {

@@ -111,6 +111,8 @@ export class BreakerCore implements PermitOwner {
     const now = this.#now()
     permit.respondedAt = now
     if (permit.slot === NO_SLOT || !this.#isCurrent(permit, now)) return
+    // Its body may take longer than its lease, which would then end as that of a good probe.
+    if (this.#isSlow(permit, now)) return this.#probeFailed(permit, now, 'probe-slow', 'local', 0)
     this.#advance({ type: 'probe-answered', at: now, slot: permit.slot })
   }
 

@@ -51,8 +51,7 @@ export class CircuitBreaker {
   /** @throws TypeError or RangeError, with the value quoted, where an option is wrong. */
   constructor(options?: CircuitBreakerOptions)
   constructor(options: CircuitBreakerOptions | BreakerCore = {}) {
-    this.#core =
-      options instanceof BreakerCore ? options : new BreakerCore(breakerSettings(options), breakerName(options))
+    this.#core = options instanceof BreakerCore ? options : newCore(options)
   }
 
   get name(): string {
@@ -152,7 +151,7 @@ export class CircuitBreaker {
 
   /**
    * Refuses nothing until `reset`, not even above `maxConcurrent`. The circuit counts, opens and closes as it would, with
-   * events for what it would have refused; calls that it would have refused count for nothing.
+   * events for what it would have refused; what an open or half-open circuit would have refused counts for nothing.
    */
   observeOnly(): void {
     this.#core.command('observe-only')
@@ -208,6 +207,12 @@ export class CircuitBreaker {
   static {
     coreOf = (breaker) => breaker.#core
   }
+}
+
+/** The name first: it is looked at together with what `options` is at all. */
+function newCore(options: CircuitBreakerOptions): BreakerCore {
+  const name = breakerName(options)
+  return new BreakerCore(breakerSettings(options), name)
 }
 
 /**

@@ -19,7 +19,7 @@ export interface Permit {
   readonly startedAt: number
   /**
    * The answer's head arrived and is good so far: whether the call is slow is measured until now. A probe gets another
-   * `probeTimeout` for the rest, and has succeeded when that ends without an outcome. Where the head is a failure
+   * `probeTimeout` for the rest, and has succeeded when that ends without an outcome; if it was slow it has failed. Where the head is a failure
    * already, call `fail` instead.
    */
   responded(): void

@@ -7,6 +7,8 @@ const states: readonly BreakerState[] = ['closed', 'open', 'half-open']
 const overrides: readonly BreakerOverride[] = ['isolated', 'forced-closed', 'observe-only']
 /** So that there is always a higher one. */
 const highestGeneration = 2 ** 48
+/** No `maxOpenDuration` is longer, ms: what is open for ever would be spoken of for ever. */
+const longestOpen = 2 ** 31
 
 export function encodeBoard(board: Board): Buffer {
   return Buffer.from(JSON.stringify([...board]))
@@ -51,6 +53,7 @@ function recordOf(value: unknown): BreakerRecord | undefined {
     isOneOf(states, state) &&
     isTime(at) &&
     isTime(openForMs) &&
+    openForMs <= longestOpen &&
     isGeneration(attempt) &&
     typeof by === 'string'
   if (!isKnown) return undefined

@@ -35,6 +35,8 @@ export class SharedPeer implements BreakerCollaborator {
   readonly name: string
   readonly #host: PeerHost
   #link: BreakerLink | undefined
+  /** Epoch ms. */
+  readonly #madeAt: number
   /** Whether the circuit is the one that all share, and not closed. */
   #isFollowing = false
   /** The opening that is followed, or was. */
@@ -48,6 +50,7 @@ export class SharedPeer implements BreakerCollaborator {
   constructor(name: string, host: PeerHost) {
     this.name = name
     this.#host = host
+    this.#madeAt = host.clock.now()
   }
 
   get holder(): string {
@@ -76,15 +79,13 @@ export class SharedPeer implements BreakerCollaborator {
 
   linked(link: BreakerLink): void {
     this.#link = link
-    const entry = this.#host.entryOf(this.name)
-    if (entry === undefined) return
-    // A new breaker has no override to take away.
-    if (entry.command?.override === undefined) this.#command = entry.command
-    this.heed(entry)
+    this.heed(this.#host.entryOf(this.name) ?? {})
   }
 
   unlink(): void {
     this.#link?.unlink()
+    // What was asked for before and is answered now concerns it no more.
+    this.#link = undefined
   }
 
   changed(record: BreakerRecord): void {
@@ -125,7 +126,7 @@ export class SharedPeer implements BreakerCollaborator {
 
   /** Takes in what is new of what others say. */
   heed({ command, circuit, hint }: BoardEntry): void {
-    const isCommanded = command !== undefined && command !== this.#command
+    const isCommanded = command !== undefined && this.#isNews(command)
     if (isCommanded) this.#heedCommand(command)
     if (circuit !== undefined && (circuit !== this.#circuit || isCommanded)) this.#heedCircuit(circuit)
     if (hint === undefined || hint === this.#hint) return
@@ -162,6 +163,12 @@ export class SharedPeer implements BreakerCollaborator {
     if (entry?.circuit === undefined) return this.#host.tell(this.name, { command: this.#command })
     this.#circuit = { ...record, opening: record.generation }
     this.#host.tell(this.name, { command: this.#command, circuit: this.#circuit })
+  }
+
+  /** A reset from before this breaker was made is none of it, unless it ends an override that was adopted since. */
+  #isNews(command: SharedCommand): boolean {
+    if (command === this.#command) return false
+    return command.override !== undefined || this.#command?.override !== undefined || command.at >= this.#madeAt
   }
 
   #heedCommand(command: SharedCommand): void {

@@ -29,6 +29,11 @@ const stuckInterval = 30_000
 const failuresToLocal = 3
 /** How often a board is written anew because another process came between. */
 const writeAttempts = 20
+/**
+ * So often in a row the same is written anew at once because another process left it out. Then the other will not have
+ * it, such as one whose clock is of another day: its writings are not followed by one of this process any more.
+ */
+const mostRepeats = 3
 
 /** A claim ends by itself after this, ms; while a probe is under way it is renewed with each reading. */
 const claimLifetime = 5_000
@@ -66,6 +71,8 @@ export class SharedState implements PeerHost {
   /** Counts what this process told, and how much of that is in the store. */
   #told = 0
   #stored = 0
+  /** Writes in a row that told nothing new. */
+  #repeats = 0
   /** What the store held when it was read or written last, if it is certain. */
   #seen: Buffer | undefined
   #mode: SharingMode
@@ -133,7 +140,7 @@ export class SharedState implements PeerHost {
     await this.#turn
     if (this.#told > this.#stored && this.#mode !== 'local') await this.#exchange().catch(() => {})
     for (const peer of this.#peers.values()) peer.unlink()
-    if (typeof this.#subscription === 'function') await this.#subscription().catch(() => {})
+    if (typeof this.#subscription === 'function') await this.#calls.make(this.#subscription).catch(() => {})
   }
 
   // The background loop
@@ -194,8 +201,12 @@ export class SharedState implements PeerHost {
   async #exchange(): Promise<void> {
     for (let attempt = 0; attempt < writeAttempts; attempt++) {
       const before = await this.#storage.read()
-      if (!this.#take(before)) return
+      if (!this.#take(before)) {
+        this.#repeats = 0
+        return
+      }
       const told = this.#told
+      this.#repeats = told === this.#stored ? this.#repeats + 1 : 0
       const next = encodeBoard(this.#board)
       if (await this.#storage.write(before, next)) {
         this.#stored = told
@@ -227,7 +238,9 @@ export class SharedState implements PeerHost {
     this.#subscription = 'asked'
     // A message is a hint; after a break of the connection the board is read again. Either way the store is there.
     this.#storage
-      .listen(() => this.#readNext())
+      .listen(() => {
+        if (this.#repeats < mostRepeats) this.#readNext()
+      })
       .then(
         (stop) => {
           this.#subscription = stop
@@ -280,7 +293,7 @@ export class SharedState implements PeerHost {
   /** What fails at the same time is one failure. */
   #failed(error: unknown): void {
     const now = this.clock.monotonic()
-    if (now - this.#failedAt < this.#storeTimeout) return
+    if (now - this.#failedAt < Math.min(this.#storeTimeout, retryInterval)) return
     this.#failedAt = now
     this.#failures++
     if (this.#failures >= failuresToLocal) this.#setMode('local', error)
