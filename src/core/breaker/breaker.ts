@@ -51,8 +51,7 @@ export class CircuitBreaker {
   /** @throws TypeError or RangeError, with the value quoted, where an option is wrong. */
   constructor(options?: CircuitBreakerOptions)
   constructor(options: CircuitBreakerOptions | BreakerCore = {}) {
-    this.#core =
-      options instanceof BreakerCore ? options : new BreakerCore(breakerSettings(options), breakerName(options))
+    this.#core = options instanceof BreakerCore ? options : coreFrom(options)
   }
 
   get name(): string {
@@ -231,6 +230,12 @@ function isFailedCall(
   if (signal?.aborted && !isTimeout(signal.reason)) return false
   if (isFailure !== undefined) return isFailure({ type: 'error', error })
   return !(error instanceof CircuitOpenError)
+}
+
+function coreFrom(options: CircuitBreakerOptions): BreakerCore {
+  // Tells first whether these are options at all.
+  const name = breakerName(options)
+  return new BreakerCore(breakerSettings(options), name)
 }
 
 /** A breaker around a core: settings that are checked already, shared among many. For this room only. */
