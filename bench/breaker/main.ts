@@ -1,12 +1,13 @@
 /**
- * Measures circuit breakers: a call, a refusal, memory and timers, and writes docs/benchmarks-breaker.md. The figures
- * that decide are multiples of cockatiel's in the same run.
+ * Measures circuit breakers: a call, a refusal, memory, timers and a request of undici, and writes
+ * docs/benchmarks-breaker.md. The figures that decide are multiples of cockatiel's in the same run.
  *
  *     npm run build && node bench/breaker/main.ts [--rounds 41] [--calls 50000]
  */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { contenders } from './contenders.ts'
+import { costOfInterceptor } from './interceptor.ts'
 import { cpuOfCalls, cpuOfRefusals, type Effort } from './measure.ts'
 import { memoryOf } from './memory.ts'
 import { type BreakerResults, bars, report } from './report.ts'
@@ -36,6 +37,8 @@ async function compare(effort: Effort): Promise<void> {
   const made = all.filter(({ create }) => create !== undefined)
   const results: BreakerResults = {
     effort,
+    // First: the others leave garbage behind.
+    interceptor: await costOfInterceptor(effort.rounds, Math.ceil(effort.calls / 25)),
     names: all.map(({ name }) => name),
     calls: await cpuOfCalls(all, effort),
     refusals: await cpuOfRefusals(refusing, { rounds: effort.rounds, calls: Math.ceil(effort.calls / 10) }),

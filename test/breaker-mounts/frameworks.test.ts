@@ -1,10 +1,13 @@
+import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
+import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BreakerRegistry } from 'breakwater'
 import { circuitBreaker as onExpress } from 'breakwater/express'
 import { circuitBreaker as onKoa } from 'breakwater/koa'
 import type express from 'express'
 import { afterEach, describe, expect, test } from 'vitest'
+import type { Asking } from '../bridges/subject.ts'
 import { newKoa } from '../bridges/subjects/koa.ts'
 import { ask, type Listener, listen } from '../bridges/wire.ts'
 import { ManualClock } from '../support/engine.ts'
@@ -16,10 +19,10 @@ afterEach(async () => {
   await Promise.all(closing.splice(0).map((close) => close()))
 })
 
-async function served(listener: Listener): Promise<(path?: string) => ReturnType<typeof ask>> {
+async function served(listener: Listener): Promise<(path?: string, asking?: Asking) => ReturnType<typeof ask>> {
   const { port, close } = await listen(listener)
   closing.push(close)
-  return (path = '/') => ask(port, path)
+  return (path = '/', asking) => ask(port, path, asking)
 }
 
 function orders() {
@@ -39,6 +42,26 @@ describe.each([
   ['express 4', 'express4'],
 ])('%s', (name, release) => {
   const newApp = () => (require(release) as typeof express)().set('env', 'test')
+  test('however often compression() waits for its client, it has one listener of ours', async () => {
+    const { options, breaker } = orders()
+    const compression = require('compression') as typeof import('compression')
+    const warnings: string[] = []
+    const heard = (warning: Error): number => warnings.push(warning.message)
+    process.on('warning', heard)
+    const app = newApp()
+      .use(compression({ threshold: 0 }))
+      .use(onExpress(options))
+    app.use((_request, response) => {
+      response.type('text/plain')
+      Readable.from(Array.from({ length: 60 }, () => randomBytes(60_000))).pipe(response)
+    })
+    const request = await served(app)
+    await request('/', { headers: { 'accept-encoding': 'gzip' } })
+    process.off('warning', heard)
+    expect(warnings).toEqual([])
+    expect(breaker.counts).toMatchObject({ total: 1, failed: 0, inFlight: 0 })
+  })
+
   const handlers: [string, express.RequestHandler][] = [
     [
       'throws',

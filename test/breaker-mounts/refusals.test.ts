@@ -85,6 +85,14 @@ describe.each(frameworks)('$name: a refused request', (framework) => {
     expect((await request()).body).toBe('good')
   })
 
+  test('a Retry-After that is a date is read by the clock of the breakers', async () => {
+    const date = new Date(Date.UTC(2026, 0, 1, 0, 0, 20)).toUTCString()
+    const act: Act = { status: 503, headers: { 'Retry-After': date }, body: 'busy' }
+    const { request } = await startSubject(framework, {}, () => act)
+    await request()
+    expect((await request()).headers['retry-after']).toBe('20')
+  })
+
   test('the Retry-After of a failure lengthens the open period', async () => {
     const act: Act = { status: 503, headers: { 'Retry-After': '30' }, body: 'busy' }
     const { request, clock } = await startSubject(framework, {}, () => act)
@@ -343,6 +351,7 @@ describe.each([
   const registry = new BreakerRegistry()
   test.each<[object | null, string]>([
     [null, 'circuitBreaker takes an object of options, not null'],
+    [[], 'circuitBreaker takes an object of options, not []'],
     [{ failureRat: 1 }, "no option 'failureRat'"],
     [{ failureRate: 2 }, 'failureRate must be a number above 0 and at most 1, not 2'],
     [{ name: '' }, "name must be a string that is not empty, not ''"],
@@ -357,8 +366,10 @@ describe.each([
     expect(() => mount(options as never)).toThrow(message)
   })
 
-  test('without any there is a breaker with the defaults', () => {
+  test('without any there is a breaker with the defaults, and one that is undefined is not given', () => {
     expect(mount(undefined as never)).toBeTypeOf('function')
+    expect(mount({ store: undefined } as never)).toBeTypeOf('function')
+    expect(mount({ registry, name: 'a', probes: undefined } as never)).toBeTypeOf('function')
   })
 })
 

@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel'
 import { get, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BreakerRegistry } from 'breakwater'
+import { BreakerRegistry, memoryStore } from 'breakwater'
 import { breakerRouter as onExpress } from 'breakwater/express'
 import { breakerRouter as onKoa } from 'breakwater/koa'
 import { describe, expect, test } from 'vitest'
@@ -199,6 +199,38 @@ describe.each(frameworks)('$name: the event stream', (framework) => {
     stream.response.destroy()
   })
 
+  test('tells of a store that goes down, and of functions that throw, summed up each second', async () => {
+    const store = memoryStore()
+    const registry = new BreakerRegistry({ store, namespace: 'shop' })
+    const stranger = new BreakerRegistry({ store, namespace: 'other' })
+    const subject = await startSubject(
+      framework,
+      {
+        layers,
+        router: { authorize, registry },
+        breaker: {
+          key: () => {
+            throw new Error('no such tenant')
+          },
+        },
+      },
+      () => ({ body: 'good' }),
+    )
+    const stream = await streamFrom(subject.port)
+    await expect.poll(stream.text).toBe('retry: 2000\n\n')
+    const mode = { store: 'memory', from: 'atomic', to: 'local', reason: 'down' } as const
+    channel('breakwater:breaker:mode').publish({ ...mode, namespace: 'other' })
+    channel('breakwater:breaker:mode').publish({ ...mode, namespace: 'shop' })
+    for (let i = 0; i < 3; i++) await subject.request()
+    const faults = () => stream.events().filter(({ name }) => name === 'fault')
+    await expect.poll(() => faults().reduce((sum, { data }) => sum + Number(data.count), 0), { timeout: 5_000 }).toBe(3)
+    expect(stream.events()[0]).toEqual({ name: 'mode', data: { ...mode, namespace: 'shop' } })
+    expect(stream.events().filter(({ name }) => name === 'mode')).toHaveLength(1)
+    expect(faults()[0]?.data).toMatchObject({ breaker: 'orders', option: 'key', error: 'no such tenant' })
+    stream.response.destroy()
+    await Promise.all([registry.close(), stranger.close()])
+  })
+
   test('a HEAD gets its fields and ends', async () => {
     const { request } = await started()
     const got = await request('/breakers/events', { method: 'HEAD' })
@@ -208,15 +240,15 @@ describe.each(frameworks)('$name: the event stream', (framework) => {
   test('ends with its client, and nobody listens any more', async () => {
     const { port, registry } = await started()
     const listening = () =>
-      ['transition', 'rejected'].map((name) => channel(`breakwater:breaker:${name}`).hasSubscribers)
+      ['transition', 'rejected', 'mode', 'fault'].map((name) => channel(`breakwater:breaker:${name}`).hasSubscribers)
     for (let round = 0; round < 5; round++) {
       const streams = await Promise.all(Array.from({ length: 20 }, () => streamFrom(port)))
       await expect.poll(() => streams.every(({ text }) => text() !== '')).toBe(true)
-      expect(listening()).toEqual([true, true])
+      expect(listening()).toEqual(Array(4).fill(true))
       for (const { response } of streams) response.destroy()
       registry.of('orders').isolate()
       registry.of('orders').reset()
-      await expect.poll(listening).toEqual([false, false])
+      await expect.poll(listening).toEqual(Array(4).fill(false))
     }
   })
 

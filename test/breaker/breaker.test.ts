@@ -442,7 +442,7 @@ describe('a circuit breaker refuses', () => {
     [{ random: 0.5 }, TypeError, '0.5'],
     [{ name: '' }, TypeError, "''"],
     [{ failureRatio: 1 }, TypeError, "'failureRatio'"],
-    [null as never, TypeError, 'an object of options, not null'],
+    [null as never, TypeError, 'CircuitBreaker takes an object of options, not null'],
   ])('%o', (options, type, quoted) => {
     expect(() => new CircuitBreaker(options)).toThrow(type)
     expect(() => new CircuitBreaker(options)).toThrow(quoted)

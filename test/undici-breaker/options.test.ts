@@ -31,3 +31,7 @@ test.each<[object, typeof TypeError, string]>([
   expect(() => circuitBreaker(options)).toThrow(error)
   expect(() => circuitBreaker(options)).toThrow(message)
 })
+
+test('an option that is undefined is not given', () => {
+  expect(circuitBreaker({ registry: new BreakerRegistry(), probes: undefined })).toBeTypeOf('function')
+})

@@ -62,9 +62,9 @@ function registryFrom(registry: unknown, ofBreakers: BreakerRegistryOptions): Br
   if (!(registry instanceof BreakerRegistry)) {
     throw new TypeError(`registry must be a BreakerRegistry, not ${quote(registry)}`)
   }
-  const [excess] = Object.keys(ofBreakers)
+  const [excess] = Object.entries(ofBreakers).filter(([, value]) => value !== undefined)
   if (excess !== undefined) {
-    throw new TypeError(`registry and ${excess} exclude each other: give ${excess} to the BreakerRegistry`)
+    throw new TypeError(`registry and ${excess[0]} exclude each other: give ${excess[0]} to the BreakerRegistry`)
   }
   return registry
 }

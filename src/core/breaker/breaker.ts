@@ -51,7 +51,7 @@ export class CircuitBreaker {
   /** @throws TypeError or RangeError, with the value quoted, where an option is wrong. */
   constructor(options?: CircuitBreakerOptions)
   constructor(options: CircuitBreakerOptions | BreakerCore = {}) {
-    this.#core = options instanceof BreakerCore ? options : newCore(options)
+    this.#core = options instanceof BreakerCore ? options : coreFrom(options)
   }
 
   get name(): string {
@@ -209,12 +209,6 @@ export class CircuitBreaker {
   }
 }
 
-/** The name first: it is looked at together with what `options` is at all. */
-function newCore(options: CircuitBreakerOptions): BreakerCore {
-  const name = breakerName(options)
-  return new BreakerCore(breakerSettings(options), name)
-}
-
 /**
  * Rejects one microtask from now, when whoever awaits it is listening. A promise that is rejected from the start counts
  * as unhandled until then, and telling Node of that and taking it back costs a third of the whole refusal.
@@ -236,6 +230,12 @@ function isFailedCall(
   if (signal?.aborted && !isTimeout(signal.reason)) return false
   if (isFailure !== undefined) return isFailure({ type: 'error', error })
   return !(error instanceof CircuitOpenError)
+}
+
+function coreFrom(options: CircuitBreakerOptions): BreakerCore {
+  // Tells first whether these are options at all.
+  const name = breakerName(options)
+  return new BreakerCore(breakerSettings(options), name)
 }
 
 /** A breaker around a core: settings that are checked already, shared among many. For this room only. */

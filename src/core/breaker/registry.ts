@@ -61,6 +61,8 @@ let watch: (registry: BreakerRegistry, watcher: RegistryWatcher) => void
  */
 export class BreakerRegistry implements AsyncDisposable {
   readonly maxBreakers: number
+  /** The name of those that it shares with, where it has a store. */
+  readonly namespace: string
   readonly #settings: BreakerSettings
   readonly #breakers = new Map<string, CircuitBreaker>()
   readonly #watchers: RegistryWatcher[] = []
@@ -73,8 +75,9 @@ export class BreakerRegistry implements AsyncDisposable {
   constructor(options: BreakerRegistryOptions = {}) {
     knownOptions('BreakerRegistry', options, [...BREAKER_OPTIONS, ...OWN_OPTIONS])
     this.maxBreakers = positiveInteger('maxBreakers', options.maxBreakers, 10_000)
+    this.namespace = text('namespace', options.namespace, 'default')
     this.#settings = breakerSettings(options)
-    this.#shared = sharedState(options, this.#settings)
+    this.#shared = sharedState(options, this.namespace, this.#settings)
     if (this.#shared !== undefined) this.#watchers.push(this.#shared)
   }
 
@@ -171,10 +174,13 @@ export class BreakerRegistry implements AsyncDisposable {
   }
 }
 
-function sharedState(options: BreakerRegistryOptions, { clock }: BreakerSettings): SharedState | undefined {
+function sharedState(
+  options: BreakerRegistryOptions,
+  namespace: string,
+  { clock }: BreakerSettings,
+): SharedState | undefined {
   const sharing = oneOf('sharing', options.sharing, sharings, 'adopt')
   const storeTimeout = duration('storeTimeout', options.storeTimeout, 100)
-  const namespace = text('namespace', options.namespace, 'default')
   if (options.store === undefined) return undefined
   return new SharedState({ store: asStore(options.store), sharing, storeTimeout, namespace, clock })
 }

@@ -2,7 +2,7 @@ import type { CircuitBreaker } from '../../core/breaker/breaker.ts'
 import { CircuitOpenError } from '../../core/breaker/errors.ts'
 import type { Permit } from '../../core/breaker/permit.ts'
 import { BreakerRegistry, type BreakerRegistryOptions } from '../../core/breaker/registry.ts'
-import { type Clock, systemClock } from '../../core/clock.ts'
+import type { Clock } from '../../core/clock.ts'
 import { eventChannel } from '../../core/events.ts'
 import { flag, optionalFunction, quote, text } from '../../core/options.ts'
 import { type Problem, refusal } from './problem.ts'
@@ -40,12 +40,12 @@ export class CircuitMount<Request, Fallback> implements Judge {
 
   /** @throws TypeError or RangeError with the value quoted. */
   constructor(options: CircuitMountOptions<Request, Fallback>) {
-    if (typeof options !== 'object' || options === null) {
+    if (typeof options !== 'object' || options === null || Array.isArray(options)) {
       throw new TypeError(`circuitBreaker takes an object of options, not ${quote(options)}`)
     }
     const { registry, name, key, isFailure, fallback, exposeName, ...own } = options
     this.#registry = registryOf(registry, own)
-    if (name === undefined && key === undefined && (registry !== undefined || 'store' in own)) {
+    if (name === undefined && key === undefined && (registry !== undefined || own.store !== undefined)) {
       throw new TypeError('circuitBreaker: with a registry or a store, name or key has to tell its breaker from others')
     }
     this.#name = text('name', name, 'circuit')
@@ -53,7 +53,7 @@ export class CircuitMount<Request, Fallback> implements Judge {
     this.#isFailure = optionalFunction('isFailure', isFailure) ?? isUsualFailure
     this.fallback = optionalFunction('fallback', fallback)
     this.#exposesName = flag('exposeName', exposeName, true)
-    this.clock = own.clock ?? systemClock
+    this.clock = this.#registry.clock
   }
 
   /** Leave to run the handler, or the refusal; undefined where the request passes by. */
@@ -113,9 +113,11 @@ function registryOf(
   if (registry === undefined) return new BreakerRegistry(own)
   if (!(registry instanceof BreakerRegistry))
     throw new TypeError(`registry must be a BreakerRegistry, not ${quote(registry)}`)
-  const [extra] = Object.keys(own)
+  const [extra] = Object.entries(own).filter(([, value]) => value !== undefined)
   if (extra !== undefined) {
-    throw new TypeError(`circuitBreaker: ${quote(extra)} is for a registry of its own; give it to the registry instead`)
+    throw new TypeError(
+      `circuitBreaker: ${quote(extra[0])} is for a registry of its own; give it to the registry instead`,
+    )
   }
   return registry
 }

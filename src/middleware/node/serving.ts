@@ -92,8 +92,8 @@ interface Watch {
   readonly end: Method
   readonly destroy: Method
   writeHead: Method | undefined
-  /** Whether the client has more to read than Node holds for it. */
-  isWaiting: boolean
+  /** Whether the client has more to read than Node holds for it; undefined: it never had yet. */
+  isWaiting: boolean | undefined
   /** `ending`: inside the original `end`, which in HTTP/2 may close the response. */
   phase: 'open' | 'ending' | 'over'
 }
@@ -125,7 +125,7 @@ function install(response: WatchedResponse): Watch {
     end: end as Method,
     destroy: destroy as Method,
     writeHead: undefined,
-    isWaiting: false,
+    isWaiting: undefined,
     phase: 'open',
   }
   response[WATCH] = watch
@@ -152,13 +152,13 @@ function watchedWrite(this: WatchedResponse, ...args: unknown[]): unknown {
 
 /** Until the client has read, the handler waits for it: not its own time. */
 function waitForClient(response: WatchedResponse, watch: Watch): void {
+  // Once for all: where compression() hands listeners to a stream of its own, they cannot be taken back.
+  if (watch.isWaiting === undefined) response.on('drain', () => goOn(watch))
   watch.isWaiting = true
   for (const { permit } of watch.runs) permit.pause()
-  response.once('drain', onDrain)
 }
 
-function onDrain(this: WatchedResponse): void {
-  const watch = this[WATCH] as Watch
+function goOn(watch: Watch): void {
   watch.isWaiting = false
   for (const { permit } of watch.runs) permit.resume()
 }
