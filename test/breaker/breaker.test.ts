@@ -288,6 +288,15 @@ describe('overrides', () => {
     expect([breaker.override, breaker.enter().kind]).toEqual([undefined, 'call'])
   })
 
+  test('isolated by who hears of the probe, that is refused too', () => {
+    const breaker = open()
+    const hear = (): void => breaker.isolate()
+    clock.pass(1_000)
+    channel('breakwater:breaker:transition').subscribe(hear)
+    unsubscribe.push(() => channel('breakwater:breaker:transition').unsubscribe(hear))
+    expect(refusal(breaker).reason).toBe('isolated')
+  })
+
   test('forced closed counts but never opens', () => {
     const breaker = open()
     breaker.forceClosed()

@@ -257,6 +257,17 @@ describe('with a store that is', () => {
     expect([breaker.state, breaker.generation]).toEqual(['open', 1])
   })
 
+  test('read now and then: a reset by who has not heard of an opening yet undoes it', async () => {
+    const [a, b] = [start().registry.of('a'), start().registry.of('a')]
+    await pass(100)
+    a.enter().fail()
+    await pass(500)
+    expect([a.state, b.state]).toEqual(['open', 'closed'])
+    b.reset()
+    await pass(6_000)
+    expect([a.state, b.state]).toEqual(['closed', 'closed'])
+  })
+
   test('refusing: that is known soon, however long an answer may take', async () => {
     const client = new SimulatedClient(server, () => 2)
     client.fault = 'refused'

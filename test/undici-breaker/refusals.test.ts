@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { CircuitOpenError } from 'breakwater'
 import type { FallbackResponse, UndiciBreakerOptions } from 'breakwater/undici'
 import { describe, expect, test, vi } from 'vitest'
@@ -89,6 +90,15 @@ describe.each(releases)('%s', (_name, undici: Undici) => {
       })
       expect((await ask(upstream.url)).text).toBe('[]')
       expect(upstream.seen).toHaveLength(1)
+    })
+
+    test('lets go of an upload that is not sent', async () => {
+      const url = await deadPort()
+      const guarded = startGuarded(undici, { mount: { fallback: { statusCode: 202 } } })
+      guarded.of(url).isolate()
+      const body = new Readable({ read() {} })
+      expect((await guarded.ask(url, { method: 'POST', body })).status).toBe(202)
+      expect(body.destroyed).toBe(true)
     })
 
     test('serves fetch', async () => {

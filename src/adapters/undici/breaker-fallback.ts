@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { Readable } from 'node:stream'
 import type { Reply } from '../../core/cache/reply.ts'
 import { quote } from '../../core/options.ts'
 import { play } from './play.ts'
@@ -52,7 +53,9 @@ function wait(made: PromiseLike<FallbackResponse>, opts: DispatchOptions, handle
   void new Waiting(handler, signal).wait(Promise.resolve(made).then(replyFrom), (reply) => give(reply, opts, handler))
 }
 
-function give(reply: Reply, { method }: DispatchOptions, handler: Handler): void {
+function give(reply: Reply, { method, body }: DispatchOptions, handler: Handler): void {
+  // Nobody is going to send it: a file would stay open.
+  if (body instanceof Readable) body.destroy()
   play(method === 'HEAD' ? { ...reply, body: undefined } : reply, handler)
 }
 

@@ -237,10 +237,11 @@ export class BreakerCore implements PermitOwner {
     return this.#collaborator?.mayProbe() === false ? circuit.type : 'probe'
   }
 
-  #admitProbe(now: number): CallPermit {
+  #admitProbe(now: number): CallPermit | CircuitOpenError {
     const slot = this.#circuit.type === 'half-open' ? this.#circuit.nextSlot : 0
     this.#advance({ type: 'probe-asked', at: now }, { reason: 'open-period-over' })
-    return this.#admit(now, slot)
+    // Who hears of it may have given a command at once.
+    return this.#circuit.type === 'half-open' ? this.#admit(now, slot) : this.enter()
   }
 
   /** Whether the circuit is still the one that the permit was given for. */

@@ -1,5 +1,5 @@
 import type { BreakerRecord } from './collaborator.ts'
-import { isPast, type SharedCircuit } from './shared-board.ts'
+import { isPast, type SharedCircuit, type SharedCommand } from './shared-board.ts'
 import type { BreakerState } from './state.ts'
 
 /**
@@ -48,6 +48,14 @@ export function whatToHeed(
   if (own.state === 'closed' && isPast(circuit, now)) return 'note'
   // The probes of this process go on.
   return own.isFollowing && own.state === 'half-open' && circuit.state === 'half-open' ? 'note' : 'adopt'
+}
+
+/**
+ * Whether the command came after it and started the circuit anew: its giver may not have known of it. A command from a
+ * clock ahead undoes nothing, or nothing would be followed until then.
+ */
+export function isUndone(circuit: SharedCircuit, command: SharedCommand, now: number): boolean {
+  return circuit.at < command.at && command.at <= now
 }
 
 /** Whether it opened just now, as far as those who come later are concerned. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { BreakerCollaborator, BreakerLink, BreakerRecord, SharingMode } from './collaborator.ts'
 import type { BoardEntry, SharedCircuit, SharedCommand } from './shared-board.ts'
-import { type BreakerSharing, isOpening, whatToHeed, whatToTell } from './shared-decision.ts'
+import { type BreakerSharing, isOpening, isUndone, whatToHeed, whatToTell } from './shared-decision.ts'
 
 /** What a breaker that shares its state needs of those it shares it with. */
 export interface PeerHost {
@@ -128,7 +128,7 @@ export class SharedPeer implements BreakerCollaborator {
   heed({ command, circuit, hint }: BoardEntry): void {
     const isCommanded = command !== undefined && this.#isNews(command)
     if (isCommanded) this.#heedCommand(command)
-    if (circuit !== undefined && (circuit !== this.#circuit || isCommanded)) this.#heedCircuit(circuit)
+    if (circuit !== undefined && (circuit !== this.#circuit || isCommanded)) this.#heedCircuit(circuit, command)
     if (hint === undefined || hint === this.#hint) return
     this.#hint = hint
     if (hint.by !== this.holder && this.#host.sharing !== 'off') this.#link?.hint(hint)
@@ -177,11 +177,12 @@ export class SharedPeer implements BreakerCollaborator {
     this.#link?.adoptOverride(command.override, command.by)
   }
 
-  #heedCircuit(circuit: SharedCircuit): void {
+  #heedCircuit(circuit: SharedCircuit, command: SharedCommand | undefined): void {
     this.#circuit = circuit
     const link = this.#link
     if (link === undefined || this.#host.sharing === 'off') return
     link.note(circuit.generation)
+    if (command !== undefined && isUndone(circuit, command, this.#host.clock.now())) return
     if (this.#host.sharing === 'hint') {
       if (isOpening(circuit, this.#host.clock.now())) link.hint(circuit)
       return
