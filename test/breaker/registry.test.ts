@@ -30,6 +30,17 @@ describe('a registry', () => {
     expect(registry.size).toBe(5)
   })
 
+  test('drops a circuit that is open when nobody has asked for it long after its period', () => {
+    const registry = new BreakerRegistry({ ...settings, maxBreakers: 1, openDuration: 5_000, maxOpenDuration: 60_000 })
+    registry.of('gone').enter().fail()
+    clock.pass(64_999)
+    registry.of('new')
+    expect(registry.get('gone')?.state).toBe('open')
+    clock.pass(1)
+    registry.of('new')
+    expect(registry.list().map(({ name }) => name)).toEqual(['new'])
+  })
+
   test('without room for a key lets its calls through, whatever they end with', () => {
     const registry = new BreakerRegistry({ ...settings, maxBreakers: 1, maxConcurrent: 1 })
     registry.of('open').enter().fail()

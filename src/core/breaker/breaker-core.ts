@@ -11,6 +11,7 @@ import {
   type CircuitEvent,
   hasRoomForProbe,
   newCircuit,
+  type OpenCircuit,
   opensUntil,
   transition,
 } from './state.ts'
@@ -48,7 +49,7 @@ export class BreakerCore implements PermitOwner {
   #lastFault: number | undefined
   #collaborator: BreakerCollaborator | undefined
   /** Until then, monotonic ms, another process has trouble with its own way to the upstream. */
-  #waryUntil = 0
+  #waryUntil = -Infinity
   /** The highest generation that another process is known to have. */
   #knownGeneration = 0
 
@@ -91,9 +92,17 @@ export class BreakerCore implements PermitOwner {
 
   /** Whether nothing would be lost with it. */
   isIdle(): boolean {
-    if (this.#override !== undefined || this.circuit().type !== 'closed' || this.attempt() > 0) return false
+    if (this.#override !== undefined) return false
     const { failed, slow, inFlight } = this.counts()
-    return failed + slow + inFlight === 0
+    if (inFlight > 0) return false
+    const circuit = this.circuit()
+    if (circuit.type === 'open') return this.#isForgotten(circuit)
+    return circuit.type === 'closed' && this.attempt() === 0 && failed + slow === 0
+  }
+
+  /** Nobody has called for longer than it could ever be open: the next call would be sent whatever is known. */
+  #isForgotten(circuit: OpenCircuit): boolean {
+    return this.#now() - opensUntil(circuit) >= this.settings.maxOpenDuration
   }
 
   /** A permit or the refusal, which is not thrown here: throwing takes longer than all the rest. */
@@ -319,7 +328,7 @@ export class BreakerCore implements PermitOwner {
     this.#cause = after.type === 'half-open' ? { ...cause, origin: cause.origin ?? this.#cause.origin } : cause
     const counts = transitions.hasSubscribers ? this.#countsAt(this.#now()) : undefined
     this.#consecutive = 0
-    this.#waryUntil = 0
+    this.#waryUntil = -Infinity
     if (after.type === 'closed') this.#window?.clear()
     if (counts !== undefined) this.#tellTransition(before, cause, counts)
     if (isOwn) this.#collaborator?.changed(this.#record())

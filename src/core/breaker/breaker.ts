@@ -254,7 +254,10 @@ export function tryEnter(breaker: CircuitBreaker): Permit | CircuitOpenError {
   return coreOf(breaker).enter()
 }
 
-/** Whether nothing would be lost with it: closed, no override, nothing under way, no fault in its window, no attempt. */
+/**
+ * Whether nothing would be lost with it: no override, nothing under way, and closed without a fault in its window and
+ * without attempts, or open and not called since long after its period ended.
+ */
 export function isIdle(breaker: CircuitBreaker): boolean {
   return coreOf(breaker).isIdle()
 }

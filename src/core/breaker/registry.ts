@@ -53,7 +53,7 @@ let watch: (registry: BreakerRegistry, watcher: RegistryWatcher) => void
 /**
  * Breakers by key, such as an origin, made when first asked for. When it is full, an idle one is dropped for a new key:
  * closed, without override, nothing under way, no fault in its window and no attempt, so nothing is forgotten that
- * matters. Where none is found, the new key gets a breaker that is not listed and lets everything through: new keys
+ * matters; or open, and not called for `maxOpenDuration` after its period ended. Where none is found, the new key gets a breaker that is not listed and lets everything through: new keys
  * never push out a circuit that is open, and never fail. Each new key looks at 64 breakers at most, in turn.
  *
  * With a store it has a background loop, which keeps no process running and ends with `close`. No call ever waits for
