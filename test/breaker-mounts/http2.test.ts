@@ -98,6 +98,29 @@ describe('on HTTP/2', () => {
     await expect.poll(() => breaker.counts).toMatchObject({ total: 0, inFlight: 0 })
   })
 
+  test.each([
+    ['without an error', 0],
+    ['by an error of its own', 2],
+    ['as one that it does not want', 8],
+  ])('a client that resets its stream %s is neutral, though something waits to be sent', async (_how, code) => {
+    const { breaker, mount } = mounted()
+    const session = await started([mount], (_q, r) => void r.write(Buffer.alloc(500_000)))
+    const stream = session.request({ ':path': '/' })
+    stream.on('error', () => {})
+    await new Promise((resolve) => stream.once('response', resolve))
+    stream.close(code)
+    await expect.poll(() => breaker.counts).toMatchObject({ total: 0, inFlight: 0 })
+  })
+
+  test.each([0, 2, 8])('a client that leaves by %i before its HEAD is answered is neutral', async (code) => {
+    const { breaker, mount } = mounted()
+    const leaving = (await started([mount], () => {})).request({ ':path': '/', ':method': 'HEAD' })
+    leaving.on('error', () => {})
+    await expect.poll(() => breaker.counts.inFlight).toBe(1)
+    leaving.close(code)
+    await expect.poll(() => breaker.counts).toMatchObject({ total: 0, inFlight: 0 })
+  })
+
   test('a refused request is answered 503', async () => {
     const { breaker, mount } = mounted()
     breaker.isolate()

@@ -1,7 +1,11 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ResponseCache } from 'breakwater'
+import { cache } from 'breakwater/express'
+import compression from 'compression'
+import express from 'express'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { diskStore } from '../../src/adapters/stores/disk.ts'
 import { s3Store } from '../../src/adapters/stores/s3.ts'
@@ -9,6 +13,7 @@ import type { RemoteStore } from '../../src/core/store/remote.ts'
 import { type S3Server, s3Bucket, s3Credentials, startS3 } from '../support/s3.ts'
 import { type Answer, isHit, type Subject, startSubject, statusOf } from './subject.ts'
 import { bridges } from './subjects/index.ts'
+import { ask, listen } from './wire.ts'
 
 const MiB = 2 ** 20
 /** Each place of it is told from the others. */
@@ -110,3 +115,20 @@ for (const [kind, make] of kinds) {
     })
   })
 }
+
+test('however often compression() waits for its client, it has one listener of ours', async () => {
+  const warnings: string[] = []
+  const heard = (warning: Error): number => warnings.push(warning.message)
+  process.on('warning', heard)
+  const responses = new ResponseCache({ store: diskStore({ folder: join(folder, 'compressed') }), storeTimeout: 5000 })
+  const app = express().use(compression({ threshold: 0 }), cache({ cache: responses }))
+  const body = randomBytes(9_000_000)
+  app.use((_request, response) => void response.type('text').set('Cache-Control', 'max-age=60').end(body))
+  const { port, close } = await listen(app)
+  const request = () => ask(port, '/', { headers: { 'accept-encoding': 'gzip' } })
+  await request()
+  await vi.waitFor(async () => expect((await request()).headers['cache-status']).toMatch(/hit/), 5000)
+  await close()
+  process.off('warning', heard)
+  expect(warnings).toEqual([])
+})

@@ -117,18 +117,30 @@ async function writeContent(
   content: AsyncIterableIterator<Buffer, void, void>,
   writer: Writer,
 ): Promise<void> {
+  // One listener of each kind for all waiting: where compression() hands them to a stream of its own, they cannot be
+  // taken back.
+  let goOn = (): void => {}
+  const onDrain = (): void => goOn()
   // A client that leaves while content is waited for is not waited for.
-  const leave = (): void => void content.return?.()
+  const leave = (): void => {
+    void content.return?.()
+    goOn()
+  }
+  response.on('drain', onDrain)
   response.once('close', leave)
   try {
     for await (const chunk of content) {
       if (isGone(response)) return
-      if (!(writer.write as Write).call(response, chunk) && !isGone(response)) await drained(response)
+      if ((writer.write as Write).call(response, chunk) || isGone(response)) continue
+      await new Promise<void>((resolve) => {
+        goOn = resolve
+      })
     }
     if (!isGone(response)) (writer.end as End).call(response)
   } catch (error) {
     breakOff(response, error)
   } finally {
+    response.off('drain', onDrain)
     response.off('close', leave)
   }
 }
@@ -138,16 +150,4 @@ export function breakOff(response: ServerResponse, error: unknown): void {
   // In HTTP/2 only an error tells the client that the stream did not end as it should.
   const isOurs = error instanceof RecordingLostError || error instanceof StoreError
   response.destroy(isOurs && response.req?.httpVersionMajor !== 2 ? undefined : (error as Error))
-}
-
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      response.off('drain', done)
-      response.off('close', done)
-      resolve()
-    }
-    response.on('drain', done)
-    response.on('close', done)
-  })
 }

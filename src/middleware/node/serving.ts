@@ -133,7 +133,15 @@ function install(response: WatchedResponse): Watch {
   response.end = watchedEnd as ServerResponse['end']
   response.destroy = watchedDestroy as ServerResponse['destroy']
   response.on('close', onClose)
+  const stream = streamOf(response)
+  if (response.req.method === 'HEAD') stream?.once('close', () => onHeadClosed(response, watch))
+  else stream?.once('aborted', () => onAborted(response, watch))
   return watch
+}
+
+/** The stream of HTTP/2. */
+function streamOf(response: ServerResponse): Http2ServerResponse['stream'] | undefined {
+  return (response as unknown as Partial<Http2ServerResponse>).stream
 }
 
 function watchedWriteHead(this: WatchedResponse, ...args: unknown[]): unknown {
@@ -192,6 +200,26 @@ function onClose(this: WatchedResponse): void {
   else settle(watch, (run) => run.broke(brokenOff()))
 }
 
+/**
+ * In HTTP/2 the stream is over before the answer has ended. The response does not close where a client resets the stream
+ * without an error while something waits to be sent. What is destroyed here is so already, and what the client resets is
+ * not yet.
+ */
+function onAborted(response: WatchedResponse, watch: Watch): void {
+  if (watch.phase === 'ending') return
+  if (streamOf(response)?.destroyed === true && !hasClientLeft(response)) {
+    settle(watch, (run) => run.broke(brokenOff()))
+  } else settle(watch, (run) => run.left())
+}
+
+/**
+ * In HTTP/2 the stream of a HEAD is over once its head is sent, and its handler goes on. Before that, it is because its
+ * client left: the response does not close then.
+ */
+function onHeadClosed(response: WatchedResponse, watch: Watch): void {
+  if (!response.headersSent && watch.phase === 'open') settle(watch, (run) => run.left())
+}
+
 function settle(watch: Watch, tell: (run: Serving) => void): void {
   if (watch.phase === 'over') return
   watch.phase = 'over'
@@ -208,8 +236,7 @@ function brokenOff(): Error {
  */
 function isCut(response: ServerResponse): boolean {
   if (response.req.method === 'HEAD') return false
-  const { stream } = response as unknown as Partial<Http2ServerResponse>
-  return response.destroyed || stream?.destroyed === true
+  return response.destroyed || streamOf(response)?.destroyed === true
 }
 
 /**
@@ -217,7 +244,7 @@ function isCut(response: ServerResponse): boolean {
  * or writing. What is destroyed here shows none of them.
  */
 function hasClientLeft(response: ServerResponse): boolean {
-  const { stream } = response as unknown as Partial<Http2ServerResponse>
+  const stream = streamOf(response)
   if (stream !== undefined) return stream.rstCode === constants.NGHTTP2_CANCEL
   const { socket } = response.req as IncomingMessage
   return socket.readableEnded || (socket.errored as NodeJS.ErrnoException | null)?.syscall !== undefined
