@@ -425,6 +425,12 @@ describe('execute', () => {
   })
 })
 
+test("what is no function is the programmer's fault, not the upstream's", async () => {
+  const breaker = new CircuitBreaker({ consecutiveFailures: 1 })
+  await expect(breaker.execute(5 as never)).rejects.toThrow('execute takes a function, not 5')
+  expect(breaker.status()).toMatchObject({ state: 'closed', counts: { total: 0, inFlight: 0 } })
+})
+
 describe('a circuit breaker refuses', () => {
   test.each<[Record<string, unknown>, typeof TypeError | typeof RangeError, string]>([
     [{ failureRate: 0 }, RangeError, 'above 0 and at most 1, not 0'],

@@ -1,3 +1,4 @@
+import { quote } from '../options.ts'
 import { BreakerCore } from './breaker-core.ts'
 import type { BreakerCollaborator, BreakerLink, SharingMode } from './collaborator.ts'
 import { CircuitOpenError } from './errors.ts'
@@ -118,7 +119,7 @@ export class CircuitBreaker {
   /**
    * Calls the function through the circuit. How long it takes until its promise settles decides whether it was slow.
    *
-   * @throws by the promise: CircuitOpenError where the call is refused; what the function throws; what `isFailure` throws, and then the
+   * @throws by the promise: TypeError where `call` is no function; CircuitOpenError where the call is refused; what the function throws; what `isFailure` throws, and then the
    * call is neutral; the signal's reason where it is aborted already, and then the function is not called.
    */
   execute<T>(
@@ -126,6 +127,7 @@ export class CircuitBreaker {
     options: ExecuteOptions<T> = NO_OPTIONS,
   ): Promise<T> {
     const { signal, fallback } = options
+    if (typeof call !== 'function') return Promise.reject(new TypeError(`execute takes a function, not ${quote(call)}`))
     if (signal?.aborted) return Promise.reject(signal.reason)
     const entered = this.#core.enter()
     if (entered instanceof CircuitOpenError) {
