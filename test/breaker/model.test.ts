@@ -202,6 +202,7 @@ const respond = pick.map((index) =>
     held.permit.responded()
     if (held.head !== undefined) return
     held.head = now
+    if (held.isProbe && held.generation === model.generation && now - held.since >= slow) return model.open(now)
     held.answered = true
     held.deadline = now + probeTimeout
   }),

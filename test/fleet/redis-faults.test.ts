@@ -93,7 +93,7 @@ describeWithProgram('redis-server', 'a cache whose Redis', () => {
   test('is frozen under load, and goes on', async () => {
     await answersAll(async () => {
       await pause(300)
-      redis.pause()
+      await redis.pause()
       await pause(1_500)
       redis.resume()
       await pause(1_000)

@@ -68,7 +68,7 @@ describeWithProgram('redis-server', 'a guarded Redis that fails under way', () =
   test('frozen: misses in time, then it is back with what it had', async () => {
     connect()
     expect(await guarded.set('a', itemOf(100), minute)).toBe(true)
-    redis.pause()
+    await redis.pause()
     await missesUntilSkipped()
     redis.resume()
     await vi.waitFor(async () => expect(await guarded.get('a')).toBeDefined(), { timeout: 12_000, interval: 50 })
@@ -86,7 +86,7 @@ describeWithProgram('redis-server', 'a guarded Redis that fails under way', () =
   test('frozen while many write: what is in flight stays bounded', async () => {
     connect()
     expect(await guarded.set('a', itemOf(100), minute)).toBe(true)
-    redis.pause()
+    await redis.pause()
     const writes = Array.from({ length: 1_000 }, (_, i) => guarded.set(`key ${i}`, itemOf(1_000), minute))
     expect(events.filter(({ type }) => type === 'dropped').length).toBe(1_000 - 256)
     await missInTime()

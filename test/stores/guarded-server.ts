@@ -77,7 +77,7 @@ export function guardedServerTests<Server extends TestServer>(given: FailingServ
     open()
     expect(await guarded.set('a', itemOf(100), minute)).toBe(true)
     expect(await guarded.get('a')).toBeDefined()
-    server.pause()
+    await server.pause()
     await missesUntilSkipped()
     server.resume()
     await hasWhatItHad()
@@ -92,7 +92,7 @@ export function guardedServerTests<Server extends TestServer>(given: FailingServ
   })
 
   test('frozen at the start: rejects when the time to connect is over, then at once, then is used', async () => {
-    server.pause()
+    await server.pause()
     open()
     await expect(store.ready()).rejects.toThrow(given.refusal)
     await rejectsAtOnce()

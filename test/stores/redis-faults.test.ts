@@ -77,7 +77,7 @@ describeWithProgram('redis-server', 'a redisStore whose server fails', () => {
   test('frozen: a guard ends the waiting, and what it had is there afterwards', async () => {
     const guarded = guardStore(store, { storeTimeout: 100 })
     await store.set('a', itemOf(100), minute)
-    redis.pause()
+    await redis.pause()
     expect(await guarded.get('a')).toBeUndefined()
     redis.resume()
     expect(await store.get('a')).toBeDefined()
@@ -87,7 +87,7 @@ describeWithProgram('redis-server', 'a redisStore whose server fails', () => {
     timeout: 30_000,
   }, async () => {
     await store.set('a', itemOf(100), minute)
-    redis.pause()
+    await redis.pause()
     await expect(store.get('a')).rejects.toThrow(/Redis did not do GET/)
     await expect.poll(() => store.get('a').catch(String), { timeout: 5000 }).toMatch(/no answer within 500 ms/)
     redis.resume()
@@ -105,7 +105,7 @@ describeWithProgram('redis-server', 'a redisStore whose server fails', () => {
   })
 
   test('frozen while it connects: ready() gives up, and it works when it goes on', async () => {
-    redis.pause()
+    await redis.pause()
     await expect(store.ready()).rejects.toThrow('no answer within 500 ms')
     redis.resume()
     await worksAgain()

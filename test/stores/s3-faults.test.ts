@@ -65,7 +65,7 @@ describe('s3Store when the endpoint fails', () => {
   test('frozen: misses in time, then it is back', async () => {
     const store = guarded()
     expect(await store.set('a', itemOf(100), minute)).toBe(true)
-    server.pause()
+    await server.pause()
     await missesUntilSkipped(store)
     server.resume()
     await isBack(store)

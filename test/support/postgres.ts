@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { end, launchServer, onFreePort, requireProgram } from './servers.ts'
+import { end, freeze, launchServer, onFreePort, requireProgram } from './servers.ts'
 
 export interface PostgresServer {
   /** As the superuser `postgres`, without a password. */
@@ -60,7 +60,7 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
     urlOf: (name, password) => urlOf(port, name, password),
     query: (text, values) => queryOnce(urlOf(port, 'postgres'), text, values),
     stop: async () => {
-      await signal(running, 'SIGCONT')
+      await resume(running)
       await end(running, 'SIGINT')
       rmSync(folder, { recursive: true, force: true })
     },
@@ -75,8 +75,11 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
       await end(running, 'SIGINT')
       running = await launch(port)
     },
-    pause: () => signal(running, 'SIGSTOP'),
-    resume: () => signal(running, 'SIGCONT'),
+    pause: async () => {
+      await freeze(running.pid!)
+      await Promise.all((await childrenOf(running)).map(freeze))
+    },
+    resume: () => resume(running),
   }
 }
 
@@ -136,9 +139,9 @@ async function childrenOf(server: ChildProcess): Promise<number[]> {
   return pairs.flatMap(([pid, parent]) => (pid !== undefined && parent === server.pid ? [pid] : []))
 }
 
-async function signal(server: ChildProcess, name: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
-  server.kill(name)
-  for (const child of await childrenOf(server)) send(child, name)
+async function resume(server: ChildProcess): Promise<void> {
+  server.kill('SIGCONT')
+  for (const child of await childrenOf(server)) send(child, 'SIGCONT')
 }
 
 /** False where there is no such process. */

@@ -37,7 +37,7 @@ describeWithProgram('redis-server', 'a private Redis', () => {
   })
 
   test('paused it takes connections and answers nothing, resumed it answers', async () => {
-    redis.pause()
+    await redis.pause()
     const answer = ask(redis.port, 'PING')
     expect(await Promise.race([answer, sleep(200, 'silence')])).toBe('silence')
     redis.resume()
@@ -54,7 +54,7 @@ describeWithProgram('redis-server', 'a private Redis', () => {
 
   test('can be stopped while paused, and more than once', async () => {
     const other = await startRedis()
-    other.pause()
+    await other.pause()
     await other.stop()
     await other.stop()
     await expect(ask(other.port, 'PING')).rejects.toThrow('ECONNREFUSED')

@@ -1,6 +1,6 @@
 /** Private servers for tests, and tests that are skipped by name where a server's program is missing. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants, globSync, mkdtempSync, rmSync } from 'node:fs'
+import { accessSync, constants, existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -54,8 +54,8 @@ export interface TestServer {
   kill(): Promise<void>
   /** Starts it again on the same port, after stopping it if it still runs. */
   restart(): Promise<void>
-  /** Freezes it: connections stay open, and nothing answers. */
-  pause(): void
+  /** Freezes it: connections stay open, and once this resolves nothing answers. */
+  pause(): Promise<void>
   resume(): void
 }
 
@@ -77,9 +77,23 @@ export async function startServer(
       await end(running, 'SIGTERM')
       running = await launch(port)
     },
-    pause: () => void running.kill('SIGSTOP'),
+    pause: () => freeze(running.pid!),
     resume: () => void running.kill('SIGCONT'),
   }
+}
+
+/** Stops a process and waits until each of its threads stands still: a signal is only on its way when `kill` returns. */
+export async function freeze(pid: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP')
+  while (!threadStates(pid).every((state) => 'TtZX'.includes(state))) await sleep(1)
+}
+
+/** As Linux tells them; elsewhere none. */
+function threadStates(pid: number): string[] {
+  const tasks = `/proc/${pid}/task`
+  if (!existsSync(tasks)) return []
+  // The name in parentheses may have any character in it.
+  return readdirSync(tasks).map((task) => readFileSync(`${tasks}/${task}/stat`, 'utf8').split(') ').at(-1)!.charAt(0))
 }
 
 export interface RedisServer extends TestServer {
