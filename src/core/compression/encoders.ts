@@ -1,0 +1,147 @@
+import type { Transform } from 'node:stream'
+import zlib, { type BrotliOptions, type ZlibOptions, type ZstdOptions } from 'node:zlib'
+import { quote } from '../options.ts'
+import { CODINGS, type Coding } from './coding.ts'
+
+/** Settings of the codings, as node:zlib has them. */
+export interface EncoderOptions
+  extends Pick<ZlibOptions, 'level' | 'memLevel' | 'strategy' | 'windowBits' | 'chunkSize'> {
+  readonly brotli?: BrotliOptions | undefined
+  readonly zstd?: ZstdOptions | undefined
+}
+
+/** What node:zlib makes encodings with; it can be flushed. */
+export interface EncodingStream extends Transform {
+  flush(kind: number, callback: () => void): void
+}
+
+/** Encodes content in one coding with fixed settings. */
+export interface Encoder {
+  readonly coding: Coding
+  /** Differs from that of an encoder whose encodings may differ. */
+  readonly variant: string
+  /** What `flush` of its streams has to be given so that all that was written can be decoded. */
+  readonly flushKind: number
+  encodeNow(content: Uint8Array): Buffer
+  encode(content: Uint8Array, callback: (error: Error | null, encoded: Buffer) => void): void
+  /** @param size Bytes to come, if that is known. */
+  stream(size: number | undefined): EncodingStream
+}
+
+const constants = zlib.constants
+
+/** 8 MiB: what every client has to take (RFC 9659 section 3). */
+const LARGEST_WINDOW_LOG = 23
+/** From this level on zstd would use larger ones. */
+const LARGE_WINDOW_LEVEL = 20
+
+/** The codings that this Node has: zstd came with 22.15. */
+export function availableCodings(): readonly Coding[] {
+  return CODINGS.filter((coding) => coding !== 'zstd' || typeof zlib.createZstdCompress === 'function')
+}
+
+/** @throws RangeError or TypeError where node:zlib refuses the settings. */
+export function encoderOf(coding: Coding, options: EncoderOptions): Encoder {
+  const encoder = makeEncoder(coding, options)
+  try {
+    encoder.encodeNow(Buffer.from('x'))
+  } catch (cause) {
+    const reason = (cause as Error).message
+    throw new RangeError(`compression: the settings for ${coding} cannot be used: ${reason}`, { cause })
+  }
+  return encoder
+}
+
+function makeEncoder(coding: Coding, options: EncoderOptions): Encoder {
+  switch (coding) {
+    case 'zstd':
+      return zstdEncoder(zstdSettings(options.zstd))
+    case 'br':
+      return brotliEncoder(options.brotli)
+    case 'gzip':
+      return deflatingEncoder('gzip', deflatingSettings(options), zlib.gzipSync, zlib.gzip, zlib.createGzip)
+    case 'deflate':
+      return deflatingEncoder('deflate', deflatingSettings(options), zlib.deflateSync, zlib.deflate, zlib.createDeflate)
+  }
+}
+
+function zstdEncoder(settings: ZstdOptions): Encoder {
+  const flushKind = constants.ZSTD_e_flush
+  // With the size known, zstd takes tables that fit it.
+  const of = (size: number): ZstdOptions => ({ ...settings, pledgedSrcSize: size })
+  return {
+    coding: 'zstd',
+    variant: variantOf('zstd', settings),
+    flushKind,
+    encodeNow: (content) => zlib.zstdCompressSync(content, of(content.length)),
+    encode: (content, callback) => zlib.zstdCompress(content, of(content.length), callback),
+    stream: (size) => zlib.createZstdCompress(size === undefined ? settings : of(size)),
+  }
+}
+
+/** RFC 9659 section 3: no window above 8 MiB. */
+function zstdSettings(given: ZstdOptions = {}): ZstdOptions {
+  const { ZSTD_c_compressionLevel, ZSTD_c_windowLog, ZSTD_c_enableLongDistanceMatching } = constants
+  const { [ZSTD_c_compressionLevel]: level = 3, [ZSTD_c_windowLog]: windowLog, ...rest } = given.params ?? {}
+  if (Number(windowLog ?? 0) > LARGEST_WINDOW_LOG) {
+    throw new RangeError(
+      `compression: zstd's windowLog must be at most ${LARGEST_WINDOW_LOG}, which is all that clients have to take (RFC 9659), not ${quote(windowLog)}`,
+    )
+  }
+  const isLarge = Number(level) >= LARGE_WINDOW_LEVEL || Boolean(rest[ZSTD_c_enableLongDistanceMatching])
+  const capped = windowLog ?? (isLarge ? LARGEST_WINDOW_LOG : undefined)
+  return {
+    ...given,
+    params: { ...rest, [ZSTD_c_compressionLevel]: level, ...(capped && { [ZSTD_c_windowLog]: capped }) },
+  }
+}
+
+/** zlib's own default of 11 takes a hundred times as long as this. */
+const BROTLI_QUALITY = 4
+
+function brotliEncoder(given: BrotliOptions = {}): Encoder {
+  const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = constants
+  const settings = { ...given, params: { [BROTLI_PARAM_QUALITY]: BROTLI_QUALITY, ...given.params } }
+  const of = (size: number): BrotliOptions => ({
+    ...settings,
+    params: { ...settings.params, [BROTLI_PARAM_SIZE_HINT]: size },
+  })
+  return {
+    coding: 'br',
+    variant: variantOf('br', settings),
+    flushKind: constants.BROTLI_OPERATION_FLUSH,
+    encodeNow: (content) => zlib.brotliCompressSync(content, of(content.length)),
+    encode: (content, callback) => zlib.brotliCompress(content, of(content.length), callback),
+    stream: (size) => zlib.createBrotliCompress(size === undefined ? settings : of(size)),
+  }
+}
+
+function deflatingSettings({ level, memLevel, strategy, windowBits, chunkSize }: EncoderOptions): ZlibOptions {
+  const given = { level, memLevel, strategy, windowBits, chunkSize }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+}
+
+function deflatingEncoder(
+  coding: 'gzip' | 'deflate',
+  settings: ZlibOptions,
+  encodeNow: (content: Uint8Array, settings: ZlibOptions) => Buffer,
+  encode: (
+    content: Uint8Array,
+    settings: ZlibOptions,
+    callback: (error: Error | null, encoded: Buffer) => void,
+  ) => void,
+  stream: (settings: ZlibOptions) => EncodingStream,
+): Encoder {
+  return {
+    coding,
+    variant: variantOf(coding, settings),
+    flushKind: constants.Z_SYNC_FLUSH,
+    encodeNow: (content) => encodeNow(content, settings),
+    encode: (content, callback) => encode(content, settings, callback),
+    stream: () => stream(settings),
+  }
+}
+
+function variantOf(coding: Coding, settings: object): string {
+  return `${coding} ${JSON.stringify(settings)}`
+}
