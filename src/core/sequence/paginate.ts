@@ -1,4 +1,5 @@
 import { knownOptions, quote } from '../options.ts'
+import type { CursorValue } from './cursor.ts'
 import { itemContentRange } from './item-range.ts'
 import { linkTo, type PageCursors, type PageLinks, type Targets, targetsAround } from './page-links.ts'
 import { PAGE_OPTIONS, type PageMode, type PageSettings, type PaginateOptions, pageSettings } from './page-options.ts'
@@ -121,8 +122,8 @@ function targetsByKey<Item>(
   }
 }
 
-function checkedKey<Key>(key: Key): Key & readonly never[] {
-  if (Array.isArray(key) && key.length > 0) return key as Key & readonly never[]
+function checkedKey(key: unknown): readonly CursorValue[] {
+  if (Array.isArray(key) && key.length > 0) return key
   throw new TypeError(`key must give an array of the values that the list is ordered by, not ${quote(key)}`)
 }
 
