@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ask, patience, root, start } from './program.ts'
 
-const pages = ['README.md', 'docs/cache.md', 'docs/own-store.md', 'docs/circuit-breaker.md']
+const pages = ['README.md', 'docs/cache.md', 'docs/own-store.md', 'docs/circuit-breaker.md', 'docs/compression.md']
 
 interface Block {
   readonly page: string
@@ -79,6 +79,19 @@ describe('the code in the documentation', () => {
     const refused = 'not asked, open'
     expect(program.lines()).toEqual([...Array(3).fill('asked, failed'), refused, 'an answer', 'closed'])
   })
+
+  test.each([0, 1])(
+    'a page is decoded and stored in both orders of composition: %i',
+    { timeout: patience },
+    async (i) => {
+      const block = blocks('docs/compression.md').filter(({ mark }) => mark === 'run')[i]
+      const program = start(write(`upstream-${i}.ts`, (block as Block).code))
+      expect(await program.ended()).toBe(0)
+      const [first, second] = program.lines()
+      expect(first).toBe('a page Breakwater; fwd=uri-miss; stored')
+      expect(second).toMatch(/^a page Breakwater; hit; ttl=\d+$/)
+    },
+  )
 
   test('relative links lead somewhere', () => {
     const headings = (page: string): string[] =>
