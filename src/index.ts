@@ -29,7 +29,16 @@ export type { Batch, Kept } from './core/sequence/batches.ts'
 export type { Cost, Rest, Sequence, States } from './core/sequence/contract.ts'
 export { defineSequence, type SequenceDefinition } from './core/sequence/define.ts'
 export { type FibonacciState, fibonacci, lucas } from './core/sequence/fibonacci.ts'
+export { fromIterable, type ItemState, type IterableFactory, type IterableOptions } from './core/sequence/iterable.ts'
 export { type CostLimits, type CostVerdict, judgeCost } from './core/sequence/limits.ts'
+export { primes } from './core/sequence/primes.ts'
+export {
+  type FetchPage,
+  fromUpstream,
+  type UpstreamOptions,
+  type UpstreamPage,
+  type UpstreamState,
+} from './core/sequence/upstream.ts'
 export { type WalkOptions, walk } from './core/sequence/walk.ts'
 export type { ListCapabilities, StoreCapabilities, StoreScope, Subscriber } from './core/store/capabilities.ts'
 export { type CompressedStoreOptions, compressed, type StoreCompression } from './core/store/compressed.ts'
