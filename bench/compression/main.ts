@@ -9,7 +9,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { installPeers } from '../install.ts'
 import { measure } from './measure.ts'
-import { bars, report } from './report.ts'
+import { bars, report, rounds } from './report.ts'
 import { GROUPS, nameOf, ROWS, type Subject } from './rows.ts'
 
 const { values } = parseArgs({
@@ -29,6 +29,7 @@ const subjects = new Map<string, Subject>(rows.flatMap(({ ours, theirs }) => [ou
 installPeers()
 console.log(`${subjects.size} subjects, ${effort.rounds} rounds`)
 const figures = await measure([...subjects.values()], effort)
+console.table(rounds(figures))
 console.table(bars(figures))
 if (values.rows === undefined) {
   writeFileSync(new URL('../../docs/benchmarks-compression.md', import.meta.url), report(figures, effort))

@@ -55,7 +55,8 @@ export async function measure(
 
 async function start(subject: Subject, before: readonly Running[]): Promise<Running> {
   const answer = subject.server === 'raw' ? await answerOf(before) : undefined
-  const child = new Child('./compression/server-child.ts', { name: subject.server, answer }, nameOf(subject))
+  const profile = nameOf(subject).replaceAll(/\W+/g, '-')
+  const child = new Child('./compression/server-child.ts', { name: subject.server, answer }, profile)
   const { port } = await child.ready<{ port: number }>()
   // What is kept is kept behind the first answer; the third one is for sure what is measured.
   for (let i = 0; i < 2; i++) check(subject, await ask(subject, port))

@@ -115,6 +115,14 @@ ${inOrder(figures)
 `
 }
 
+/** What each subject took, round by round. */
+export function rounds(figures: Figures): Record<string, string> {
+  const told = inOrder(figures).map(({ subject, figures: each }) => {
+    return [nameOf(subject), `${Math.round(median(each))} us: ${each.map(Math.round).join(' ')}`]
+  })
+  return Object.fromEntries(told)
+}
+
 /** As the rows name them. */
 function inOrder(figures: Figures): Measured[] {
   const names = ROWS.flatMap(({ ours, theirs }) => [nameOf(ours), nameOf(theirs)])
