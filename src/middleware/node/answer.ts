@@ -3,7 +3,7 @@ import { RecordingLostError } from '../../core/cache/recording.ts'
 import { dismiss, type Reply, streamOf } from '../../core/cache/reply.ts'
 import type { FieldLines } from '../../core/http/message.ts'
 import { StoreError } from '../../core/store/errors.ts'
-import { BODY_IDENTITY, type MarkedResponse } from './symbols.ts'
+import { BODY_IDENTITY, IDENTIFIED_BODY, type MarkedResponse } from './symbols.ts'
 
 /** The functions of a response that really write, beneath whatever we put over them. */
 export interface Writer {
@@ -39,6 +39,7 @@ export function sendReply(response: MarkedResponse, reply: Reply, writer: Writer
 function sendHead(response: MarkedResponse, reply: Reply, writer: Writer): void {
   const { status, statusText, lines } = reply
   response[BODY_IDENTITY] = reply.bodyIdentity
+  response[IDENTIFIED_BODY] = reply.body
   const live = response.getHeaderNames()
   if (live.length === 0 && response.writeHead === pristineWriteHead) {
     // Only a reason of the answer's own is handed on: the usual one is looked up faster by Node.

@@ -23,6 +23,9 @@ export const ANSWER_RULE: unique symbol = Symbol('breakwater.rule')
 /** Names the body being sent, for layers that remember encodings of it. */
 export const BODY_IDENTITY: unique symbol = Symbol.for('breakwater.bodyIdentity')
 
+/** The body that BODY_IDENTITY names: what a layer between makes of it has another content. */
+export const IDENTIFIED_BODY: unique symbol = Symbol('breakwater.identifiedBody')
+
 /** Set where an answer is made in place of one that a circuit breaker refused. */
 export const INSTEAD: unique symbol = Symbol('breakwater.instead')
 /** What an answer from the cache stands in for. */
@@ -43,6 +46,7 @@ export interface MarkedRequest extends IncomingMessage {
 export interface MarkedResponse extends ServerResponse {
   [ANSWER_RULE]?: CacheRule
   [BODY_IDENTITY]?: string | undefined
+  [IDENTIFIED_BODY]?: Buffer | undefined
   [INSTEAD]?: true
   /** The handler's own status; `unasked` where it was not run; `lost` where it gave no answer. */
   [STANDS_FOR]?: number | 'unasked' | 'lost'
