@@ -83,7 +83,7 @@ export class Compressor {
       this.#variants.keep(key, made)
       return made
     }
-    return this.#encodeInThread(key, content, encoder, isShareable)
+    return this.#encodeInThread(key, whole, encoder)
   }
 
   /** @internal Encodes content as it comes. */
@@ -103,7 +103,10 @@ export class Compressor {
     return this.#judge('sync', content.length, encoder.encodeNow(content), encoder, started)
   }
 
-  async #encodeInThread(key: string, content: Uint8Array, encoder: Encoder, isShareable: boolean): Promise<Variant> {
+  async #encodeInThread(key: string, whole: WholeContent, encoder: Encoder): Promise<Variant> {
+    const { identity, isShareable } = whole
+    // Should its owner change it meanwhile, the encoding would be remembered for what it was.
+    const content = identity === undefined ? new Uint8Array(whole.content) : whole.content
     let isOurs = false
     const variant = await this.#variants.findOrMake(key, isShareable, () => {
       isOurs = true
