@@ -80,9 +80,9 @@ const sse: TermFormat = {
 }
 
 /** The formats of terms, by the names that a query calls them. The first of a type is what Accept chooses. */
-export const formats = { json, array, ndjson, sse } as const
+export const formats: Readonly<Record<FormatName, TermFormat>> = { json, array, ndjson, sse }
 
-export type FormatName = keyof typeof formats
+export type FormatName = 'json' | 'array' | 'ndjson' | 'sse'
 
 /** `{"index":7,"term":"13"}`: a term on its own. */
 export const termFormat: TermFormat = {
