@@ -2,7 +2,7 @@
 import { request } from 'node:http'
 import { createRequire } from 'node:module'
 
-import { defineSequence, type ResponseCache, type Sequence, walk } from 'breakwater'
+import { defineSequence, memoryStore, type ResponseCache, type Sequence, walk } from 'breakwater'
 import * as onExpress from 'breakwater/express'
 import * as onKoa from 'breakwater/koa'
 import type express from 'express'
@@ -101,7 +101,9 @@ afterEach(async () => {
 })
 
 export async function startSubject(framework: Framework, setting: Setting): Promise<Subject> {
-  const { port, close } = await listen(framework.listener(setting))
+  // Sequences of the same name are many here.
+  const router = { store: memoryStore(), ...setting.router }
+  const { port, close } = await listen(framework.listener({ ...setting, router }))
   closing.push(close)
   return {
     port,

@@ -1,6 +1,5 @@
 import type { Batch } from './batches.ts'
-import type { Cost, Sequence } from './contract.ts'
-import { walk } from './walk.ts'
+import type { Cost } from './contract.ts'
 
 /** Some terms in a row, as JSON texts: what a reader has at a time. */
 export type Terms = Pick<Batch<unknown>, 'index' | 'texts'>
@@ -15,17 +14,9 @@ export interface TermSpan {
 export interface TermReader {
   /**
    * Terms in order, each batch as soon as it is there; an error comes after the terms before it. An abort ends it with
-   * the signal's reason, and however it ends, nothing of it goes on behind.
+   * the signal's reason; what is computed for several goes on for the others.
    */
   read(span: TermSpan, options: { readonly signal: AbortSignal }): AsyncGenerator<Terms, void>
   /** What reading is predicted to cost, as `cost` of a Sequence. Bytes do not depend on what is kept. */
   cost(start: number, count: number): Cost
-}
-
-/** Computes what it is asked for, each time. */
-export function walkingReader(sequence: Sequence): TermReader {
-  return {
-    read: ({ start, count }, { signal }) => walk(sequence, { start, count, signal }),
-    cost: (start, count) => sequence.cost(start, count),
-  }
 }

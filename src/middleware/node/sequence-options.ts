@@ -2,13 +2,25 @@ import { validateHeaderValue } from 'node:http'
 import { duration, flag, knownOptions, numberBetween, oneOf, positiveInteger, quote } from '../../core/options.ts'
 import type { Sequence } from '../../core/sequence/contract.ts'
 import type { CountedNumbers } from '../../core/sequence/formats.ts'
+import { keptReader } from '../../core/sequence/kept-reader.ts'
 import type { AnswerLimits } from '../../core/sequence/term-plan.ts'
-import { type TermReader, walkingReader } from '../../core/sequence/term-reader.ts'
+import type { TermReader } from '../../core/sequence/term-reader.ts'
+import type { KeyvLike } from '../../core/store/keyv.ts'
+import type { Store } from '../../core/store/store.ts'
 import { prefixOption } from './page-endpoint.ts'
 
 export interface SequenceRouterOptions {
   /** What to answer with: `fibonacci`, `primes`, or one of your own by `defineSequence`. */
   readonly sequence: Sequence
+  /**
+   * Where computed terms are kept, of sequences that are deterministic: a Store or a Keyv. Processes that share it go on
+   * from what any of them has computed. Default: the memory store that this process shares.
+   */
+  readonly store?: Store | KeyvLike | undefined
+  /** Terms that are computed and kept together, of sequences that cannot be entered anywhere. Default 250. */
+  readonly blockSize?: number | undefined
+  /** ms for one call of the store. Default 100. */
+  readonly storeTimeout?: number | undefined
   /** Terms of an answer whose size is not asked for. Default 100, or `limits.page.count` where that is less. */
   readonly limit?: number | undefined
   /** The most that one answer may be, by prediction: what would be more is refused before anything is computed. */
@@ -61,12 +73,15 @@ export interface SequenceSettings {
 const MB = 1024 * 1024
 const PAGE: AnswerLimits = { count: 1_000, bytes: 32 * MB, time: 1_000 }
 const STREAM: AnswerLimits = { count: 1_000_000, bytes: 256 * MB, time: 30_000 }
-const KNOWN = ['sequence', 'limit', 'limits', 'counted', 'cacheControl', 'absolute', 'heartbeat', 'prefix']
+const KNOWN = [
+  ...['sequence', 'store', 'blockSize', 'storeTimeout', 'limit', 'limits'],
+  ...['counted', 'cacheControl', 'absolute', 'heartbeat', 'prefix'],
+]
 
 /** @throws TypeError or RangeError with the value quoted. */
 export function sequenceSettings(options: SequenceRouterOptions): SequenceSettings {
   knownOptions('sequenceRouter', options, KNOWN)
-  const { limits, counted, absolute, heartbeat, prefix = '' } = options ?? {}
+  const { store, blockSize, storeTimeout, limits, counted, absolute, heartbeat, prefix = '' } = options ?? {}
   const sequence = sequenceOption(options?.sequence)
   knownOptions('limits', limits, ['page', 'stream'])
   const page = limitsOption('limits.page', limits?.page, PAGE)
@@ -74,7 +89,7 @@ export function sequenceSettings(options: SequenceRouterOptions): SequenceSettin
   if (limit > page.count) throw new RangeError(`limit must be at most limits.page.count, ${page.count}, not ${limit}`)
   return {
     sequence,
-    reader: walkingReader(sequence),
+    reader: keptReader(sequence, { store, blockSize, storeTimeout }),
     limit,
     limits: { page, stream: limitsOption('limits.stream', limits?.stream, STREAM) },
     counted:
