@@ -300,6 +300,13 @@ describe('numbers that are none', () => {
   })
 })
 
+test('a last page beyond the scan limit is not told of, the next one is', () => {
+  const options = { modes: ['page'], size: 10, scanLimit: 50 } as const
+  expect(Object.keys(page(options, '/books?page=5', 100).links)).toEqual(['first', 'prev', 'next'])
+  expect(page(options, '/books', 50).links.last).toBe('?page=5&size=10')
+  expect(page(options, '/books', 51).links.last).toBeUndefined()
+})
+
 describe('which mode a request means', () => {
   test.each<[readonly PageMode[], string, string]>([
     [['page', 'offset'], '', 'page'],
@@ -526,6 +533,7 @@ describe('options', () => {
     [{ maxSize: Infinity }, /maxSize must be a whole number/],
     [{ ranges: 1 }, /ranges must be true or false/],
     [{ scanLimit: -1 }, /scanLimit must be/],
+    [{ scanLimit: 19 }, /scanLimit must be at least size, which is 20, not 19/],
     [{ names: { page: '' } }, /names.page must be a string that is not empty/],
     [{ names: { page: 'limit' } }, /names must differ/],
     [{ names: { pages: 'p' } }, /names has no option 'pages'/],

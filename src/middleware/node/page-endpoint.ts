@@ -45,7 +45,7 @@ export interface PageRouterOptions<Item, Request> extends Omit<PaginateOptions<I
   readonly scanLimit?: number | undefined
 }
 
-export type TotalOf<Request> = (asked: { readonly signal: AbortSignal }, request: Request) => number | Promise<number>
+type TotalOf<Request> = (asked: { readonly signal: AbortSignal }, request: Request) => number | Promise<number>
 
 /** A request as a bridge hands it over. */
 export interface PageCall<Request> {
