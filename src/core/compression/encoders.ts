@@ -22,6 +22,8 @@ export interface Encoder {
   readonly variant: string
   /** What `flush` of its streams has to be given so that all that was written can be decoded. */
   readonly flushKind: number
+  /** Whether even little content takes so long that others would have to wait for it. */
+  readonly isSlow: boolean
   encodeNow(content: Uint8Array): Buffer
   encode(content: Uint8Array, callback: (error: Error | null, encoded: Buffer) => void): void
   /** @param size Bytes to come, if that is known. */
@@ -66,13 +68,13 @@ function makeEncoder(coding: Coding, options: EncoderOptions): Encoder {
 }
 
 function zstdEncoder(settings: ZstdOptions): Encoder {
-  const flushKind = constants.ZSTD_e_flush
   // With the size known, zstd takes tables that fit it.
   const of = (size: number): ZstdOptions => ({ ...settings, pledgedSrcSize: size })
   return {
     coding: 'zstd',
     variant: variantOf('zstd', settings),
-    flushKind,
+    flushKind: constants.ZSTD_e_flush,
+    isSlow: Number(settings.params?.[constants.ZSTD_c_compressionLevel]) > 12,
     encodeNow: (content) => zlib.zstdCompressSync(content, of(content.length)),
     encode: (content, callback) => zlib.zstdCompress(content, of(content.length), callback),
     stream: (size) => zlib.createZstdCompress(size === undefined ? settings : of(size)),
@@ -110,6 +112,7 @@ function brotliEncoder(given: BrotliOptions = {}): Encoder {
     coding: 'br',
     variant: variantOf('br', settings),
     flushKind: constants.BROTLI_OPERATION_FLUSH,
+    isSlow: Number(settings.params[BROTLI_PARAM_QUALITY]) > 6,
     encodeNow: (content) => zlib.brotliCompressSync(content, of(content.length)),
     encode: (content, callback) => zlib.brotliCompress(content, of(content.length), callback),
     stream: (size) => zlib.createBrotliCompress(size === undefined ? settings : of(size)),
@@ -136,6 +139,7 @@ function deflatingEncoder(
     coding,
     variant: variantOf(coding, settings),
     flushKind: constants.Z_SYNC_FLUSH,
+    isSlow: false,
     encodeNow: (content) => encodeNow(content, settings),
     encode: (content, callback) => encode(content, settings, callback),
     stream: () => stream(settings),
