@@ -300,6 +300,13 @@ describe('numbers that are none', () => {
   })
 })
 
+test('a last page beyond the scan limit is not told of, the next one is', () => {
+  const options = { modes: ['page'], size: 10, scanLimit: 50 } as const
+  expect(Object.keys(page(options, '/books?page=5', 100).links)).toEqual(['first', 'prev', 'next'])
+  expect(page(options, '/books', 50).links.last).toBe('?page=5&size=10')
+  expect(page(options, '/books', 51).links.last).toBeUndefined()
+})
+
 describe('which mode a request means', () => {
   test.each<[readonly PageMode[], string, string]>([
     [['page', 'offset'], '', 'page'],
@@ -426,18 +433,47 @@ describe('walking from link to link', () => {
     )
   })
 
+  test('by ranges sees each item once, in order, until 416', () => {
+    const walks = fc.tuple(fc.nat({ max: 60 }), fc.integer({ min: 1, max: 30 }), fc.boolean())
+    holds(
+      fc.property(walks, ([length, step, isKnown]) => {
+        const pages = paginate<number>({ ranges: true, maxSize: 20 })
+        const seen: number[] = []
+        for (;;) {
+          const plan = pages.plan({ target: clean, range: `items=${seen.length}-${seen.length + step - 1}` })
+          const { offset, limit } = plan.window as { offset: number; limit: number }
+          const items = Array.from({ length: Math.max(0, Math.min(limit, length - offset)) }, (_, i) => offset + i)
+          const result = { items, total: isKnown ? length : undefined }
+          if (seen.length === length) {
+            expect(thrownBy(() => pages.page(plan, result)).status).toBe(416)
+            break
+          }
+          const got = pages.page(plan, result)
+          seen.push(...got.items)
+          const end = seen.length === length || isKnown ? length : '*'
+          expect(got.contentRange).toBe(`items ${offset}-${seen.length - 1}/${end}`)
+        }
+        expect(seen).toEqual(Array.from({ length }, (_, i) => i))
+      }),
+    )
+  })
+
   test('by key sees each item once, forwards and back', () => {
     const cursors = signer()
     holds(
       fc.property(rows, fc.integer({ min: 1, max: 9 }), (list, size) => {
         const pages = keyedPages(cursors, size)
         const read = reader(() => list)
-        expect(walk(pages, clean, 'next', read).flat()).toEqual(list)
+        const seen = walk(pages, clean, 'next', read)
+        expect(seen.flat()).toEqual(list)
+        // No link leads to an empty page.
+        expect(seen).toHaveLength(Math.max(1, Math.ceil(list.length / size)))
         if (list.length === 0) return
         const last = list.at(-1) as Row
         const scope = pages.plan({ target: clean }).scope
         const end = `/books?cursor=${cursors.sign(['b', last.rank, last.id], scope)}`
         const back = walk(pages, end, 'prev', read)
+        expect(back).toHaveLength(Math.max(1, Math.ceil((list.length - 1) / size)))
         expect(back.reverse().flat()).toEqual(list.slice(0, -1))
       }),
     )
@@ -526,6 +562,7 @@ describe('options', () => {
     [{ maxSize: Infinity }, /maxSize must be a whole number/],
     [{ ranges: 1 }, /ranges must be true or false/],
     [{ scanLimit: -1 }, /scanLimit must be/],
+    [{ scanLimit: 19 }, /scanLimit must be at least size, which is 20, not 19/],
     [{ names: { page: '' } }, /names.page must be a string that is not empty/],
     [{ names: { page: 'limit' } }, /names must differ/],
     [{ names: { pages: 'p' } }, /names has no option 'pages'/],

@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CircuitBreaker, CursorSigner } from 'breakwater'
 import { describe, expect, test } from 'vitest'
@@ -580,6 +581,8 @@ describe('options', () => {
     [{ source: new CircuitBreaker() }, /source must be/],
     [{ source: [1].values() }, /can be walked once: give { iterate }/],
     [{ source: (function* () {})() }, /can be walked once/],
+    [{ source: Readable.from([1]) }, /can be walked once/],
+    [{ source: new Blob(['1']).stream() }, /can be walked once/],
     [{ source: [], sauce: [] }, /pageRouter has no option 'sauce'/],
     [{ source: [], key: () => [1] }, /pageRouter has no option 'key'/],
     [{ source: keyedSource(() => []) }, /pageRouter needs cursors: { keys/],
