@@ -11,7 +11,7 @@ export interface Sink {
   fail(error: Error): void
 }
 
-/** Bytes of content that wait to be encoded, above which `write` asks to wait: Node's own for responses. */
+/** Bytes of content that wait to be encoded, above which `write` asks to wait. */
 const HIGH_WATER = 64 * 1024
 /** Bytes of content that are handed to zlib at once, so that what comes out of one step is small, too. */
 const LARGEST_STEP = 64 * 1024
@@ -33,8 +33,8 @@ export interface FeedSettings {
 }
 
 /**
- * Encodes content as it comes, one step at a time, and never a step ahead of a reader who is behind: so a place in the gate is held for
- * one step of computing only, whatever the reader does.
+ * Encodes content as it comes, one step at a time, and never a step ahead of a reader who is behind: so a place in the
+ * gate is held for one step of computing only, whatever the reader does.
  */
 export class EncodingFeed {
   readonly #stream: EncodingStream
@@ -57,7 +57,8 @@ export class EncodingFeed {
   #idle: NodeJS.Immediate | undefined
 
   constructor(encoder: Encoder, gate: Gate, sink: Sink, { isEager, size, onEnd }: FeedSettings) {
-    this.#stream = encoder.stream(size)
+    // What is sent record by record is mostly sent for long.
+    this.#stream = encoder.stream(size, isEager)
     this.#flushKind = encoder.flushKind
     this.#gate = gate
     this.#sink = sink

@@ -11,6 +11,8 @@ export interface Problem {
   readonly retryAfter?: number
   readonly reason?: RefusalReason
   readonly breaker?: string
+  /** The most items that a page may be asked for. */
+  readonly maxSize?: number
 }
 
 /** A refused call as an answer: 503, with the time after which trying again makes sense. */
