@@ -55,9 +55,9 @@ export const resources: Readonly<Record<string, Resource>> = {
   ),
   '/style.css': resource('text/css; charset=utf-8', `/*\n${lines(50)}*/\nbody { color: rgb(1, 2, 3) }\n`),
   '/data.json': resource('application/json; charset=utf-8', JSON.stringify({ lines: lines(400).split('\n') })),
-  '/middle.txt': resource('text/plain; charset=utf-8', lines(4_000)),
-  '/large.txt': resource('text/plain; charset=utf-8', lines(24_000)),
-  '/piped.txt': resource('text/plain; charset=utf-8', lines(5_000), { as: 'stream' }),
+  '/middle.txt': resource('text/plain; charset=utf-8', lines(1_500)),
+  '/large.txt': resource('text/plain; charset=utf-8', lines(21_000)),
+  '/piped.txt': resource('text/plain; charset=utf-8', lines(2_000), { as: 'stream' }),
   '/small.json': resource('application/json; charset=utf-8', '{"small":true}', { isEncoded: false }),
   '/picture.png': resource('image/png', Buffer.from(lines(100)), { isEncoded: false }),
 }
