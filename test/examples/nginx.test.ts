@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createGunzip } from 'node:zlib'
 import { compression } from 'breakwater/express'
-import express, { type Express } from 'express'
+import express, { type Express, type Request } from 'express'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decode } from '../support/decode.ts'
 import { type NginxServer, startNginx } from '../support/nginx.ts'
@@ -102,11 +102,11 @@ describeWithProgram('nginx', 'the example behind nginx', () => {
     expect(JSON.parse(decoded(whole)).results).toHaveLength(1000)
   })
 
-  test('events pass at once, encoded, to two clients at a time', async () => {
+  test('events reach two clients at a time, encoded', async () => {
     const opened = await Promise.all([0, 1].map(() => open(`${nginx.url}/api/ticks`, accepting('gzip'))))
     for (const events of opened) {
       expect(events.headers['content-encoding']).toBe('gzip')
-      expect(await firstOf(events)).toMatch(/^data: .*\n\n$/)
+      expect(await firstOf(events)).toMatch(/^data: .*\n\n/)
       events.destroy()
     }
   })
@@ -120,18 +120,19 @@ async function firstOf(events: IncomingMessage): Promise<string> {
 }
 
 describeWithProgram('nginx', "what an app's answer has to say", () => {
+  /** What the app was asked for under the path that is served now; nginx may still ask in the background for another. */
   let asked: IncomingHttpHeaders[]
   let server: Server
   let nginx: NginxServer
   /** What the app answers with, under any path. */
-  let fields: Record<string, string>
+  let fields: Record<string, string | string[]>
   let answer: () => unknown
 
   beforeAll(async () => {
     server = await listening(
       appOf(
         () => ({ fields, answer }),
-        (headers) => asked.push(headers),
+        (request) => request.path === new URL(now).pathname && asked.push(request.headers),
       ),
     )
     nginx = await nginxBefore((server.address() as AddressInfo).port)
@@ -139,22 +140,25 @@ describeWithProgram('nginx', "what an app's answer has to say", () => {
 
   afterAll(async () => {
     await nginx.stop()
+    server.closeAllConnections()
     server.close()
   })
 
-  let path = 0
-  const serving = (given: Record<string, string>): string => {
+  let now: string
+  let count = 0
+  const serving = (given: Record<string, string | string[]>, path = `/${++count}`): string => {
+    now = nginx.url + path
     asked = []
     fields = given
     answer = () => ({ results: Array.from({ length: 1000 }, (_, index) => index) })
-    return `${nginx.url}/${++path}`
+    return now
   }
 
   describe.each([undefined, 'gzip', 'br', 'zstd'])('to a client with Accept-Encoding %s', (accepted) => {
     const twice = async (url: string, headers: Record<string, string> = {}): Promise<unknown[]> => {
-      const answers = [0, 1].map(() => () => fetchFrom(url, { ...accepting(accepted), ...headers }))
-      const [first, second] = [await answers[0]!(), await answers[1]!()]
-      for (const received of [first, second]) expect(codingOf(received)).toBe(accepted ?? 'identity')
+      const ask = () => fetchFrom(url, { ...accepting(accepted), ...headers })
+      const [first, second] = [await ask(), await ask()]
+      expect([first, second].map(codingOf)).toEqual(Array(2).fill(accepted ?? 'identity'))
       return [first, second].map(statusOf)
     }
 
@@ -180,8 +184,11 @@ describeWithProgram('nginx', "what an app's answer has to say", () => {
       expect(await twice(url, credentials)).toEqual(['BYPASS', 'BYPASS'])
     })
 
-    test('an answer that varies by a further field has variants by both', async () => {
-      const url = serving({ 'Cache-Control': 'public, max-age=60', Vary: 'Accept-Language' })
+    test.each([
+      ['a further field', 'Accept-Language'],
+      ['further fields on two lines', ['Accept-Language', 'Origin']],
+    ])('an answer that varies by %s has variants by them as well', async (_what, vary) => {
+      const url = serving({ 'Cache-Control': 'public, max-age=60', Vary: vary })
       expect(await twice(url, { 'Accept-Language': 'de' })).toEqual(['MISS', 'HIT'])
       expect(await twice(url, { 'Accept-Language': 'en' })).toEqual(['MISS', 'HIT'])
     })
@@ -199,11 +206,11 @@ describeWithProgram('nginx', "what an app's answer has to say", () => {
     const url = serving({ 'Cache-Control': 'public, max-age=1' })
     const ask = () => fetchFrom(url, accepting('gzip'))
     const { headers, body } = await ask()
-    await expect.poll(async () => statusOf(await ask()), { timeout: 5000, interval: 200 }).toBe('STALE')
-    await expect.poll(() => asked.length).toBe(2)
+    await expect.poll(async () => statusOf(await ask()), { timeout: 5_000, interval: 200 }).toBe('STALE')
+    await expect.poll(() => asked.length, { timeout: 5_000 }).toBe(2)
     expect(asked[1]!['if-none-match']).toBe(headers.etag)
     expect(asked[1]!['accept-encoding']).toBe('gzip')
-    await expect.poll(async () => statusOf(await ask())).toBe('HIT')
+    await expect.poll(async () => statusOf(await ask()), { timeout: 5_000 }).toBe('HIT')
     expect((await ask()).body).toBe(body)
   })
 
@@ -215,7 +222,7 @@ describeWithProgram('nginx', "what an app's answer has to say", () => {
       throw new Error('The app fails.')
     }
     for (const _again of [0, 1]) {
-      await expect.poll(async () => statusOf(await ask()), { timeout: 5000, interval: 200 }).toBe('STALE')
+      await expect.poll(async () => statusOf(await ask()), { timeout: 5_000, interval: 200 }).toBe('STALE')
     }
     expect((await ask()).body).toBe(body)
   })
@@ -228,12 +235,20 @@ describeWithProgram('nginx', "what an app's answer has to say", () => {
       return both.promise
     }
     const answers = [0, 1].map(() => fetchFrom(url))
-    await expect.poll(() => asked.length).toBe(2)
+    // Well before the time after which nginx lets waiting requests through.
+    await expect.poll(() => asked.length, { timeout: 3_000 }).toBe(2)
     expect((await Promise.all(answers)).map(({ body }) => body)).toEqual(['{"together":true}', '{"together":true}'])
   })
 
+  test('an event passes at once', async () => {
+    const events = await open(`${nginx.url}/event`, accepting('gzip'))
+    expect(events.headers['content-encoding']).toBe('gzip')
+    expect(await firstOf(events)).toBe('data: the only one\n\n')
+    events.destroy()
+  })
+
   test('many requests at once for what can be kept ask the app once', async () => {
-    const url = serving({ 'Cache-Control': 'public, max-age=60' }).replace(/\d+$/, 'api/fibonacci')
+    const url = serving({ 'Cache-Control': 'public, max-age=60' }, '/api/fibonacci')
     const answers = await Promise.all(Array.from({ length: 10 }, () => fetchFrom(url, accepting('zstd'))))
     expect(asked).toHaveLength(1)
     expect(answers.map(statusOf).sort()).toEqual([...Array(9).fill('HIT'), 'MISS'])
@@ -241,16 +256,19 @@ describeWithProgram('nginx', "what an app's answer has to say", () => {
 })
 
 interface Answering {
-  readonly fields: Readonly<Record<string, string>>
+  readonly fields: Readonly<Record<string, string | string[]>>
   readonly answer: () => unknown
 }
 
-function appOf(now: () => Answering, heard: (headers: IncomingHttpHeaders) => void): Express {
+function appOf(now: () => Answering, heard: (request: Request) => void): Express {
   const app = express()
   app.set('env', 'test')
   app.use(compression())
+  app.get('/event', (_request, response) => {
+    response.set({ 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' }).write('data: the only one\n\n')
+  })
   app.use(async (request, response) => {
-    heard(request.headers)
+    heard(request)
     const { fields, answer } = now()
     response.set(fields).json(await answer())
   })
