@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { fibonacci, lucas, type Sequence, walk } from '../../src/index.ts'
+import { fibonacci, lucas, walk } from '../../src/index.ts'
 import { textsOf } from './texts.ts'
 
 /** Sums of digits, as done on paper. */
@@ -22,11 +22,6 @@ function onPaper(first: string, second: string, count: number): string[] {
 }
 
 const quoted = (digits: string): string => `"${digits}"`
-
-async function termAt(sequence: Sequence, n: number): Promise<bigint> {
-  const [text] = await textsOf(sequence, { start: n, count: 1 })
-  return BigInt(JSON.parse(text!))
-}
 
 test.each([
   [fibonacci, '0', '1'],
@@ -59,14 +54,56 @@ test('a kept state gives the same terms as a jump', async () => {
   }
 })
 
-test('Cassini: F(n-1) F(n+1) - F(n)^2 = (-1)^n', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.integer({ min: 1, max: 20_000 }), async (n) => {
-      const [before, at, after] = (await textsOf(fibonacci, { start: n - 1, count: 3 })).map((t) =>
-        BigInt(JSON.parse(t)),
-      )
-      expect(before! * after! - at! * at!).toBe(n % 2 === 0 ? 1n : -1n)
-    }),
-    { numRuns: 50 },
-  )
+test('a stored state is the same state, and other bytes are none', async () => {
+  for (const start of [0, 1, 100, 1_999, 2_000, 5_000]) {
+    for await (const { last } of walk(lucas, { start, count: 1 })) {
+      const state = lucas.decode(lucas.encode(last.state))
+      expect(state.index).toBe(start)
+      expect(lucas.term(state)).toBe(lucas.term(last.state))
+      expect(lucas.text(state)).toBe(lucas.text(last.state))
+      expect(lucas.encode(state)).toEqual(lucas.encode(last.state))
+    }
+  }
+  for (const text of ['', '{}', '1:2', '1:2,x', '-1:2,3', '1:2,3,']) {
+    expect(() => fibonacci.decode(Buffer.from(text))).toThrow('no state of a sequence of sums')
+  }
+})
+
+test('a state does not change when it is read or gone on from', async () => {
+  for await (const { last } of walk(fibonacci, { start: 3_000, count: 1 })) {
+    const before = Buffer.from(fibonacci.encode(last.state))
+    await textsOf(fibonacci, { start: 3_001, count: 10, kept: last })
+    fibonacci.text(last.state)
+    expect(Buffer.from(fibonacci.encode(last.state))).toEqual(before)
+  }
+})
+
+test.each([
+  [0, 100],
+  [0, 3_000],
+  [50, 20],
+  [10_000, 1],
+  [10_000, 300],
+  [300_000, 4],
+])('from index %i on the bytes of %i terms are predicted within three parts in a hundred', async (start, count) => {
+  for (const sequence of [fibonacci, lucas]) {
+    const bytes = (await textsOf(sequence, { start, count })).join('').length
+    const predicted = sequence.cost(start, count).bytes
+    expect(Math.abs(predicted / bytes - 1)).toBeLessThan(0.03)
+  }
+})
+
+test('cost grows with each term, and is less from a kept state', () => {
+  for (const start of [0, 1, 100, 1e5, 1e6]) {
+    for (let count = 1; count < 100; count++) {
+      const [less, more] = [fibonacci.cost(start, count - 1), fibonacci.cost(start, count)]
+      expect(more.bytes).toBeGreaterThan(less.bytes)
+      expect(more.time).toBeGreaterThan(less.time)
+    }
+  }
+  expect(fibonacci.cost(1e6, 10, 999_999).time).toBeLessThan(fibonacci.cost(1e6, 10).time / 5)
+})
+
+test('an index beyond what bigints can hold is refused before any work', async () => {
+  await expect(textsOf(fibonacci, { start: 2e9, count: 1 })).rejects.toThrow('up to index 1500000000, not 2000000000')
 })

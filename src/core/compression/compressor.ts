@@ -72,18 +72,37 @@ export class Compressor {
    * @internal An encoding of content: found, made at once, or made in a thread; `stream` where it is too large for that.
    */
   encode(whole: WholeContent, coding: Coding): Variant | Promise<Variant> | 'stream' {
-    const { content, identity, isShareable } = whole
+    const { content, identity } = whole
     if (content.length > LARGEST_REMEMBERED) return 'stream'
     const encoder = this.#encoder(coding)
     const key = this.#variants.keyOf(content, identity, encoder)
     const found = this.#variants.find(key)
-    if (found !== undefined) return this.#tellReuse(found, coding, content.length)
+    if (found !== undefined) return this.#reused(found, coding, content.length)
     if (content.length <= LARGEST_AT_ONCE && !encoder.isSlow) {
       const made = this.#encodeNow(content, encoder)
       this.#variants.keep(key, made)
       return made
     }
     return this.#encodeInThread(key, whole, encoder)
+  }
+
+  /** @internal The name of an encoding, to be asked for again. `identity` as in `WholeContent`. */
+  keyOf(content: Uint8Array, identity: string, coding: Coding): string {
+    return this.#variants.keyOf(content, identity, this.#encoder(coding))
+  }
+
+  /** @internal The encoding of that name, where this process has one. Who sends it tells so with `tellReuse`. */
+  encodingOf(key: string): Buffer | undefined {
+    return this.#variants.find(key)?.encoded
+  }
+
+  /** @internal An encoding was used again. */
+  tellReuse(coding: Coding, bytes: number, encodedBytes: number): void {
+    const tally = this.#tallies.of(coding)
+    tally.reused++
+    tally.bytes += bytes
+    tally.encodedBytes += encodedBytes
+    if (variants.hasSubscribers) variants.publish({ coding, bytes, encodedBytes })
   }
 
   /** @internal Encodes content as it comes. */
@@ -112,7 +131,7 @@ export class Compressor {
       isOurs = true
       return this.#inThread(content, encoder)
     })
-    return isOurs ? variant : this.#tellReuse(variant, encoder.coding, content.length)
+    return isOurs ? variant : this.#reused(variant, encoder.coding, content.length)
   }
 
   #inThread(content: Uint8Array, encoder: Encoder): Promise<Variant> {
@@ -154,14 +173,8 @@ export class Compressor {
     if (encodings.hasSubscribers) encodings.publish({ coding, bytes, encodedBytes, how, duration })
   }
 
-  #tellReuse(variant: Variant, coding: Coding, bytes: number): Variant {
-    const encodedBytes = variant.encoded?.length
-    if (encodedBytes === undefined) return variant
-    const tally = this.#tallies.of(coding)
-    tally.reused++
-    tally.bytes += bytes
-    tally.encodedBytes += encodedBytes
-    if (variants.hasSubscribers) variants.publish({ coding, bytes, encodedBytes })
+  #reused(variant: Variant, coding: Coding, bytes: number): Variant {
+    if (variant.encoded !== undefined) this.tellReuse(coding, bytes, variant.encoded.length)
     return variant
   }
 }

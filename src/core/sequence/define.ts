@@ -1,5 +1,5 @@
 import { flag, knownOptions, optionalFunction, quote, text } from '../options.ts'
-import type { Cost, Sequence, States } from './contract.ts'
+import type { Sequence, States } from './contract.ts'
 import { jsonState, jsonText, stateJson } from './json.ts'
 
 /** What `defineSequence` needs: `id`, and `start` and `next` or else `states`. */
@@ -39,7 +39,7 @@ interface CommonDefinition<State, Term> extends Partial<Codec<State>> {
   /** The JSON text of a state's term. Default: JSON.stringify, with bigints as strings. */
   text?(state: State): string
   /** Default: 20 bytes a term; 1 us a term, and for each that has to be skipped. */
-  cost?(start: number, count: number, kept?: number): Cost
+  readonly cost?: Sequence['cost'] | undefined
 }
 
 /** Default: JSON, in which bigints come back as bigints. Both or none. */

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 
 /** ms after which work on the event loop lets others have it. */
-export const SLICE = 5
+const SLICE = 5
 
 /** Divides work on the event loop into slices. */
 export class Pace {

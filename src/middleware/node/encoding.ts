@@ -1,10 +1,12 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, validateHeaderValue } from 'node:http'
+import type { Reply } from '../../core/cache/reply.ts'
 import type { EncodingFeed } from '../../core/compression/feed.ts'
 import { isStreaming } from '../../core/compression/media-type.ts'
 import type { Variant } from '../../core/compression/variants.ts'
 import { parseCacheControl } from '../../core/http/cache-control.ts'
 import { breakOff, isGone, reasonOf, setReason } from './answer.ts'
 import { afterFinish, bytesOf, type Callback, callbackOf, isContent, isNothing, lengthOf } from './chunks.ts'
+import { encodedReply } from './encoded-reply.ts'
 import {
   type Encoding,
   type EncodingRules,
@@ -18,7 +20,8 @@ import {
 } from './encoding-head.ts'
 import { headArguments } from './head-lines.ts'
 import { prepareProblem } from './problem.ts'
-import { BODY_IDENTITY, IDENTIFIED_BODY, type MarkedResponse } from './symbols.ts'
+import { BODY_IDENTITY, IDENTIFIED_BODY, type MarkedResponse, SHORTCUT } from './symbols.ts'
+import type { Shortcut } from './writer.ts'
 
 export type { EncodingRules } from './encoding-head.ts'
 
@@ -54,6 +57,7 @@ interface State {
   heldBytes: number
   feed: EncodingFeed | undefined
   isEnded: boolean
+  readonly encoded: Shortcut['encoded']
   readonly writeHead: Method
   readonly write: Method
   readonly end: Method
@@ -82,7 +86,7 @@ export function encodeResponse(
   // A mount further out encodes already.
   if (encoded[ENCODED] !== undefined) return
   const { writeHead, write, end, flushHeaders } = encoded
-  encoded[ENCODED] = {
+  const state: State = {
     request,
     headers: request.headers,
     owner,
@@ -96,11 +100,14 @@ export function encodeResponse(
     heldBytes: 0,
     feed: undefined,
     isEnded: false,
+    encoded: encodedBeforehand,
     writeHead: writeHead as Method,
     write: write as Method,
     end: end as Method,
     flushHeaders: flushHeaders as Method,
   }
+  encoded[ENCODED] = state
+  encoded[SHORTCUT] = state as Shortcut
   encoded.writeHead = encodedWriteHead as ServerResponse['writeHead']
   encoded.write = encodedWrite as ServerResponse['write']
   encoded.end = encodedEnd as ServerResponse['end']
@@ -109,6 +116,19 @@ export function encodeResponse(
 }
 
 const NONE: Chunk[] = []
+
+/** An answer from the cache passes by where it was encoded before and no other layer lies between. */
+function encodedBeforehand(response: EncodedResponse, reply: Reply): Reply | undefined {
+  const state = response[ENCODED] as State
+  const isNext =
+    response.writeHead === encodedWriteHead && response.write === encodedWrite && response.end === encodedEnd
+  if (!isNext || state.phase !== 'open' || response.headersSent || isGone(response)) return undefined
+  const { request, headers, owner, rules } = state
+  const acceptEncoding = headers['accept-encoding'] as string | undefined
+  const encoded = encodedReply(request, response, owner, rules, acceptEncoding, reply)
+  if (encoded !== undefined) state.phase = 'passing'
+  return encoded
+}
 
 function encodedWriteHead(this: EncodedResponse, ...args: unknown[]): ServerResponse {
   const state = this[ENCODED] as State

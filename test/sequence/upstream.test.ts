@@ -1,0 +1,119 @@
+import fc from 'fast-check'
+import { expect, test, vi } from 'vitest'
+import { type FetchPage, fromUpstream, type UpstreamPage, walk } from '../../src/index.ts'
+import { textsOf } from './texts.ts'
+
+/** An upstream with pages of the given sizes; cursors are page numbers from 1 on. */
+function upstreamOf(sizes: readonly number[]) {
+  const pages: UpstreamPage<number, number>[] = []
+  let first = 0
+  for (const [i, size] of sizes.entries()) {
+    const items = Array.from({ length: size }, (_, k) => first + k)
+    pages.push({ items, next: i + 1 < sizes.length ? i + 1 : undefined })
+    first += size
+  }
+  const fetchPage = vi.fn<FetchPage<number, number>>(async (cursor = 0) => pages[cursor]!)
+  const asked = (): (number | undefined)[] => fetchPage.mock.calls.map(([cursor]) => cursor)
+  const all = pages.flatMap(({ items }) => items.map(String))
+  return { fetchPage, asked, all }
+}
+
+const sizesOf = fc.array(fc.nat(7), { minLength: 1, maxLength: 12 })
+
+test('pages of any sizes become pages of the size asked for, none fetched twice', async () => {
+  await fc.assert(
+    fc.asyncProperty(sizesOf, fc.nat(50), fc.nat(50), fc.boolean(), async (sizes, start, count, prefetch) => {
+      const { fetchPage, asked, all } = upstreamOf(sizes)
+      const upstream = fromUpstream(fetchPage, { id: 'numbers', prefetch })
+      expect(await textsOf(upstream, { start, count })).toEqual(all.slice(start, start + count))
+      expect(new Set(asked()).size).toBe(asked().length)
+    }),
+  )
+})
+
+test('a walk goes on after a state, its own or a stored one', async () => {
+  await fc.assert(
+    fc.asyncProperty(sizesOf, fc.nat(30), fc.boolean(), async (sizes, index, isStored) => {
+      const { fetchPage, all } = upstreamOf(sizes)
+      const upstream = fromUpstream(fetchPage, { id: 'numbers' })
+      for await (const { last } of walk(upstream, { start: index, count: 1 })) {
+        const state = isStored ? upstream.decode(upstream.encode(last.state)) : last.state
+        fetchPage.mockClear()
+        const rest = await textsOf(upstream, { start: index + 1, kept: { index, state } })
+        expect(rest).toEqual(all.slice(index + 1))
+        expect(new Set(fetchPage.mock.calls.map(([cursor]) => cursor)).size).toBe(fetchPage.mock.calls.length)
+      }
+    }),
+  )
+})
+
+test('where the upstream can be entered anywhere, pages before are not fetched, also where one is too short', async () => {
+  const { fetchPage, asked, all } = upstreamOf([10, 10, 10, 7, 10, 9])
+  const upstream = fromUpstream(fetchPage, {
+    id: 'numbers',
+    locate: (n) => ({ cursor: Math.floor(n / 10), index: Math.floor(n / 10) * 10 }),
+  })
+  expect(await textsOf(upstream, { start: 25, count: 8 })).toEqual(all.slice(25, 33))
+  expect(asked()).toEqual([2, 3])
+  fetchPage.mockClear()
+  expect(await textsOf(upstream, { start: 38, count: 3 })).toEqual(all.slice(38, 41))
+  expect(asked()).toEqual([3, 4])
+  expect(await textsOf(upstream, { start: 59, count: 3 })).toEqual([])
+})
+
+test('one page is fetched ahead of the reader, and only where more is wanted than the page has', async () => {
+  const { fetchPage, asked } = upstreamOf([3, 3, 3, 3])
+  const upstream = fromUpstream(fetchPage, { id: 'numbers' })
+  await textsOf(upstream, { count: 3 })
+  expect(asked()).toEqual([undefined])
+  fetchPage.mockClear()
+  for await (const { index } of walk(upstream)) {
+    // The walk is one item ahead, too.
+    expect(asked().length).toBeLessThanOrEqual(Math.floor((index + 1) / 3) + 2)
+    if (index === 0) expect(asked()).toEqual([undefined, 1])
+    if (index === 4) break
+  }
+})
+
+test('an error of a page comes after the items before it', async () => {
+  const { fetchPage } = upstreamOf([2, 2])
+  const failing: typeof fetchPage = vi.fn(async (cursor, signal) => {
+    if (cursor === 1) throw new Error('upstream is down')
+    return fetchPage(cursor, signal)
+  })
+  const seen: string[] = []
+  await expect(async () => {
+    for await (const { texts } of walk(fromUpstream(failing, { id: 'numbers' }))) seen.push(...texts)
+  }).rejects.toThrow('upstream is down')
+  expect(seen).toEqual(['0', '1'])
+})
+
+test('a fetch under way is aborted when the reader leaves, and with the signal of the walk', async () => {
+  const signals: AbortSignal[] = []
+  const hanging: FetchPage<number, number> = (cursor, signal) => {
+    signals.push(signal)
+    if (cursor === undefined) return Promise.resolve({ items: [0, 1], next: 1 })
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  }
+  const upstream = fromUpstream(hanging, { id: 'numbers' })
+  for await (const _ of walk(upstream)) break
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true, true])
+  const leaver = new AbortController()
+  const reason = new Error('gone')
+  setTimeout(() => leaver.abort(reason), 20)
+  await expect(textsOf(upstream, { signal: leaver.signal })).rejects.toBe(reason)
+  expect(signals.at(-1)?.reason).toBe(reason)
+})
+
+test('an answer that is no page, and a page that comes after itself, are errors', async () => {
+  const none = fromUpstream<number>(async () => [1, 2] as never, { id: 'numbers' })
+  await expect(textsOf(none)).rejects.toThrow('fetchPage must give { items: [...] }')
+  const circle = fromUpstream<number, number>(async () => ({ items: [], next: 1 }), { id: 'numbers' })
+  await expect(textsOf(circle)).rejects.toThrow('gave the page at 1 as the one after itself')
+})
+
+test('takes a function and known options', () => {
+  expect(() => fromUpstream({} as never, { id: 'numbers' })).toThrow('fetchPage must be a function')
+  expect(() => fromUpstream(async () => ({ items: [] }), { id: 'x', pageSize: 3 } as never)).toThrow('pageSize')
+  expect(() => fromUpstream(async () => ({ items: [] }), { id: 'x', prefetch: 3 } as never)).toThrow('prefetch')
+})
