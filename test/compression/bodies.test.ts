@@ -18,7 +18,7 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { type Listening, listen } from '../bridges/wire.ts'
 import { type Running, type Started, start, text, textOf } from './subject.ts'
 import { subjects } from './subjects/index.ts'
-import { ask, codings, decoded } from './wire.ts'
+import { ask, codings, decoded, differenceOf } from './wire.ts'
 
 const require = createRequire(import.meta.url)
 const plain = { 'Content-Type': 'text/plain' }
@@ -39,14 +39,6 @@ async function expectContent(port: number, coding: string, expected: string | Ui
   expect(got.whole).toBe(true)
   if (isEncoded) expect(got.headers['content-encoding']).toBe(coding === 'identity' ? undefined : coding)
   expect(differenceOf(decoded(got.bytes, got.headers['content-encoding']), expected)).toBeUndefined()
-}
-
-/** Where contents differ first: they may be too long to be shown. */
-function differenceOf(found: Buffer, content: string | Uint8Array): string | undefined {
-  const expected = Buffer.from(content as string)
-  if (found.equals(expected)) return undefined
-  const at = found.findIndex((byte, i) => byte !== expected[i])
-  return `${found.length} bytes in place of ${expected.length}, which differ at ${at}`
 }
 
 describe.each(subjects)('$name', (subject) => {

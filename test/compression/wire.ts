@@ -106,3 +106,11 @@ export function varyOf({ headers }: Pick<Got, 'headers'>): string[] {
   const members = (headers.vary ?? '').split(',').map((member) => member.trim().toLowerCase())
   return members.filter((member) => member !== '').sort()
 }
+
+/** Where contents differ first: they may be too long to be shown. */
+export function differenceOf(found: Buffer, content: string | Uint8Array): string | undefined {
+  const expected = Buffer.from(content as string)
+  if (found.equals(expected)) return undefined
+  const at = found.findIndex((byte, i) => byte !== expected[i])
+  return `${found.length} bytes in place of ${expected.length}, which differ at ${at}`
+}
