@@ -4,7 +4,9 @@ import { hash } from 'node:crypto'
 const MOST_BYTES = 8 * 1024 * 1024
 /** How many contents are remembered, most of them without their bytes. */
 const MOST_CONTENTS = 4096
-const SAMPLES = 64
+/** Bytes that a fingerprint takes from each end of some content, and at most of them between. */
+const ENDS = 128
+const SAMPLES = 256
 
 interface Known {
   readonly digest: string
@@ -50,11 +52,16 @@ export class Digests {
   }
 }
 
-/** Tells most contents apart by a few of their bytes. Those it does not are told apart by all of them. */
+/**
+ * Tells most contents apart by some of their bytes: all of those at both ends, where what differs mostly is, and samples
+ * between. Contents that it does not tell apart are told apart by all of their bytes, and cost their digest each time.
+ */
 function fingerprint(content: Uint8Array): number {
   const { length } = content
   const step = Math.max(1, Math.floor(length / SAMPLES))
   let print = length | 0
-  for (let i = length - 1; i >= 0; i -= step) print = (Math.imul(print, 31) + (content[i] as number)) | 0
+  for (let i = 0; i < length; i += i < ENDS || i >= length - ENDS ? 1 : step) {
+    print = (Math.imul(print, 31) + (content[i] as number)) | 0
+  }
   return print
 }
