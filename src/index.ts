@@ -34,6 +34,7 @@ export type { Batch, Kept } from './core/sequence/batches.ts'
 export type { Cost, Rest, Sequence, States } from './core/sequence/contract.ts'
 export { type CursorKey, type CursorOptions, CursorSigner, type CursorValue } from './core/sequence/cursor.ts'
 export { defineSequence, type SequenceDefinition } from './core/sequence/define.ts'
+export type { SequenceEvents } from './core/sequence/events.ts'
 export { type FibonacciState, fibonacci, lucas } from './core/sequence/fibonacci.ts'
 export { fromIterable, type ItemState, type IterableFactory, type IterableOptions } from './core/sequence/iterable.ts'
 export { type CostLimits, type CostVerdict, judgeCost } from './core/sequence/limits.ts'
@@ -43,6 +44,7 @@ export type { PageMode, PageNames, PaginateOptions } from './core/sequence/page-
 export type { PagePlan, PageRequest, PageWindow } from './core/sequence/page-plan.ts'
 export { type Page, type PageResult, type Paginator, paginate } from './core/sequence/paginate.ts'
 export { primes } from './core/sequence/primes.ts'
+export type { AnswerLimits } from './core/sequence/term-plan.ts'
 export {
   type FetchPage,
   fromUpstream,

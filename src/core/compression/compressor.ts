@@ -72,7 +72,7 @@ export class Compressor {
    * @internal An encoding of content: found, made at once, or made in a thread; `stream` where it is too large for that.
    */
   encode(whole: WholeContent, coding: Coding): Variant | Promise<Variant> | 'stream' {
-    const { content, identity, isShareable } = whole
+    const { content, identity } = whole
     if (content.length > LARGEST_REMEMBERED) return 'stream'
     const encoder = this.#encoder(coding)
     const key = this.#variants.keyOf(content, identity, encoder)

@@ -33,8 +33,8 @@ export interface FeedSettings {
 }
 
 /**
- * Encodes content as it comes, one step at a time, and never a step ahead of a reader who is behind: so a place in the gate is held for
- * one step of computing only, whatever the reader does.
+ * Encodes content as it comes, one step at a time, and never a step ahead of a reader who is behind: so a place in the
+ * gate is held for one step of computing only, whatever the reader does.
  */
 export class EncodingFeed {
   readonly #stream: EncodingStream
@@ -57,7 +57,8 @@ export class EncodingFeed {
   #idle: NodeJS.Immediate | undefined
 
   constructor(encoder: Encoder, gate: Gate, sink: Sink, { isEager, size, onEnd }: FeedSettings) {
-    this.#stream = encoder.stream(size)
+    // What is sent record by record is mostly sent for long.
+    this.#stream = encoder.stream(size, isEager)
     this.#flushKind = encoder.flushKind
     this.#gate = gate
     this.#sink = sink

@@ -1,13 +1,12 @@
 import type { FieldValue } from '../http/message.ts'
 import type { RequestedRange } from '../http/range.ts'
-import { quote } from '../options.ts'
 import type { CursorValue } from './cursor.ts'
-import { plainInteger } from './integer.ts'
 import { requestedItems, unsatisfiedItems } from './item-range.ts'
 import { uriText } from './link.ts'
 import { CursorError, PageError } from './page-error.ts'
 import type { PageMode, PageNames, PageSettings } from './page-options.ts'
-import { parseQuery, type QueryParameter, splitTarget } from './query.ts'
+import { integerOf, ownParameters } from './parameters.ts'
+import { type QueryParameter, splitTarget } from './query.ts'
 
 /** What is known of a request for a page. */
 export interface PageRequest {
@@ -47,16 +46,11 @@ export interface PagePlan {
 /** @throws PageError that says what to send instead; CursorError is one. */
 export function planPage<Item>(settings: PageSettings<Item>, request: PageRequest): PagePlan {
   const { path, query } = splitTarget(request.target)
-  const parameters = parseQuery(query)
-  const asked = new Map<string, string>()
-  const kept: QueryParameter[] = []
-  for (const parameter of parameters) {
-    const name = reservedName(settings, parameter)
-    if (name === undefined) kept.push(parameter)
-    else if (name !== parameter.name || asked.has(name))
-      throw new PageError(400, `${name} must be given once, and plainly`)
-    else asked.set(name, parameter.value)
-  }
+  const { modes, names } = settings
+  const { asked, kept } = ownParameters(
+    query,
+    modes.flatMap((mode) => namesOfMode(mode, names)),
+  )
   const scope = scopeOf(path, kept, request.scope)
   const range = settings.ranges && asked.size === 0 ? requestedItems(request.range) : undefined
   const place = (range && placeOfRange(settings, range, request.total)) ?? placeOf(settings, asked, scope)
@@ -71,12 +65,6 @@ export function namesOfMode(mode: PageMode, names: PageNames): readonly [selecto
   return [names[mode], mode === 'page' ? names.size : names.limit]
 }
 
-/** The name of ours that a parameter has; `size[]` and `size[a]` count as `size`, as they do for other parsers. */
-function reservedName<Item>({ modes, names }: PageSettings<Item>, { name }: QueryParameter): string | undefined {
-  const ours = modes.flatMap((mode) => namesOfMode(mode, names))
-  return ours.find((own) => name === own || name.startsWith(`${own}[`))
-}
-
 function placeOf<Item>(settings: PageSettings<Item>, asked: ReadonlyMap<string, string>, scope: string): Place {
   const mode = modeOf(settings, asked)
   const [selector, sizeName] = namesOfMode(mode, settings.names)
@@ -84,11 +72,11 @@ function placeOf<Item>(settings: PageSettings<Item>, asked: ReadonlyMap<string, 
   const selected = asked.get(selector)
   switch (mode) {
     case 'page': {
-      const page = selected === undefined ? 1 : integer(selector, selected, 1)
+      const page = selected === undefined ? 1 : integerOf(selector, selected, 1)
       return slice(settings, mode, (page - 1) * size, size)
     }
     case 'offset':
-      return slice(settings, mode, selected === undefined ? 0 : integer(selector, selected, 0), size)
+      return slice(settings, mode, selected === undefined ? 0 : integerOf(selector, selected, 0), size)
     case 'cursor':
       return placeOfCursor(settings, selected, size, scope)
   }
@@ -111,15 +99,9 @@ function modeOf<Item>({ modes, names }: PageSettings<Item>, asked: ReadonlyMap<s
 
 function sizeOf<Item>({ size, maxSize }: PageSettings<Item>, name: string, asked: string | undefined): number {
   if (asked === undefined) return size
-  const number = integer(name, asked, 1)
+  const number = integerOf(name, asked, 1)
   if (number <= maxSize) return number
   throw new PageError(422, `${name} must be at most ${maxSize}, not ${number}`, { maxSize })
-}
-
-function integer(name: string, text: string, least: number): number {
-  const number = plainInteger(text)
-  if (number !== undefined && number >= least) return number
-  throw new PageError(400, `${name} must be a whole number from ${least} on, in plain digits, not ${quote(text)}`)
 }
 
 function slice<Item>(settings: PageSettings<Item>, mode: PagePlan['mode'], offset: number, size: number): Place {

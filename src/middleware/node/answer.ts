@@ -116,10 +116,10 @@ function unitedVary(live: unknown, stored: string | string[]): string {
 }
 
 /** Sends content at the client's own speed; the connection is cut where it breaks off, so that it never seems whole. */
-async function writeContent(
+export async function writeContent(
   response: ServerResponse,
   content: AsyncIterableIterator<Buffer, void, void>,
-  writer: Writer,
+  writer: Writer = response,
 ): Promise<void> {
   // One listener of each kind for all waiting: where compression() hands them to a stream of its own, they cannot be
   // taken back.

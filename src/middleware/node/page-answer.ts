@@ -33,7 +33,8 @@ export function preparePageAnswer(
   return { status: answer.status, body: answer.body }
 }
 
-function setFields(response: ServerResponse, fields: PageFields): void {
+/** Sets the fields that have a value; those that are lists go behind what stands there. */
+export function setFields(response: ServerResponse, fields: PageFields): void {
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined || value === '') continue
     const before = LISTS.has(name) ? response.getHeader(name) : undefined

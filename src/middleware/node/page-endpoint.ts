@@ -62,7 +62,7 @@ export interface PageCall<Request> {
 
 const ROUTER_OPTIONS = ['source', 'total', 'envelope', 'etag', 'cacheControl', 'absolute', 'scope', 'prefix']
 const WALKED_LIMIT = 10_000
-const TITLES: Record<PageErrorStatus, string> = {
+export const TITLES: Record<PageErrorStatus, string> = {
   400: 'Bad Request',
   416: 'Range Not Satisfiable',
   422: 'Unprocessable Content',
@@ -205,20 +205,20 @@ function pageOptionsFor<Item, Request>(
   return { modes, size, maxSize, ranges, names, cursors, key, scanLimit: reach }
 }
 
-function prefixOption(prefix: unknown): string {
+export function prefixOption(prefix: unknown): string {
   if (typeof prefix === 'string' && (prefix === '*' || /^(\/[^/?#]+)*$/.test(prefix))) return prefix
   throw new TypeError(`prefix must be a path such as '/books', '' or '*', not ${quote(prefix)}`)
 }
 
 /** Nothing that a proxy says goes into a link unless it has the form of an origin. */
-function originText(origin: Origin | undefined): string | undefined {
+export function originText(origin: Origin | undefined): string | undefined {
   if (origin === undefined || !/^https?$/.test(origin.scheme) || !/^[\w.:[\]-]+$/.test(origin.authority))
     return undefined
   return `${origin.scheme}://${origin.authority}`
 }
 
 /** Aborted when the client leaves before it has its answer. */
-function signalOf(response: ServerResponse): AbortSignal {
+export function signalOf(response: ServerResponse): AbortSignal {
   const controller = new AbortController()
   const leave = (): void => {
     if (!response.writableFinished) controller.abort(new Error('The client has left'))
@@ -249,7 +249,7 @@ function tagOfState({ mode, window, base, scope }: PagePlan, state: string, expi
 }
 
 /** A strong entity tag. Lengths keep what is hashed apart. */
-function digest(parts: readonly string[]): string {
+export function digest(parts: readonly string[]): string {
   const hash = createHash('sha256')
   for (const part of parts) hash.update(`${part.length}:`).update(part)
   return `"${hash.digest('base64url').slice(0, 22)}"`
