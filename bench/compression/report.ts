@@ -85,7 +85,7 @@ of \`bench/package.json\`.
 - Machine: ${machine()}.
 - CPU is the time that the process under test was on a CPU, all its threads together, so zlib's too, divided by the
   requests that came in: \`process.cpuUsage\`.
-- ${rounds} rounds after a warm-up; in each round every subject is measured for ${seconds} s, one after the other, all of them alive
+- ${rounds} rounds after two to warm up; in each round every subject is measured for ${seconds} s, one after the other, all of them alive
   all the time. Figures are medians over the rounds; multiples are medians of the rounds' own.
 - Load: wrk, one thread, 50 connections kept alive, loopback. Accept-Encoding names the one coding of the row.
 - Everything has the defaults it ships with; \`NODE_ENV\` is \`production\`. The handlers are the same: \`res.json\` in

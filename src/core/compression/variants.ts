@@ -1,10 +1,10 @@
-import { hash } from 'node:crypto'
 import { asStore } from '../store/as-store.ts'
 import { defaultStore } from '../store/default-store.ts'
 import { type GuardedStore, guardStore, type ItemBody } from '../store/guard.ts'
 import type { KeyvLike } from '../store/keyv.ts'
 import type { Store } from '../store/store.ts'
 import { isTiered } from '../store/tiered.ts'
+import { Digests } from './digests.ts'
 import type { Encoder } from './encoders.ts'
 
 /** An encoding; undefined in place of its bytes: it would save next to nothing. */
@@ -24,6 +24,7 @@ export class Variants {
   readonly #near: GuardedStore
   /** Undefined: there is no store but this process' own. */
   readonly #far: GuardedStore | undefined
+  readonly #byContent = new Digests()
   /** Digests by the names that the cache has for the same content. */
   readonly #digests = new Map<string, string>()
   readonly #pending = new Map<string, Promise<Variant>>()
@@ -88,10 +89,10 @@ export class Variants {
   }
 
   #digestOf(content: Uint8Array, identity: string | undefined): string {
-    if (identity === undefined) return digestOf(content)
+    if (identity === undefined) return this.#byContent.of(content)
     const known = this.#digests.get(identity)
     if (known !== undefined) return known
-    const digest = digestOf(content)
+    const digest = this.#byContent.of(content)
     if (this.#digests.size >= MOST_NAMES) this.#digests.delete(this.#digests.keys().next().value as string)
     this.#digests.set(identity, digest)
     return digest
@@ -111,11 +112,6 @@ function itemOf({ encoded = EMPTY }: Variant): { meta: object; body: Buffer } {
 function variantOf(body: ItemBody): Variant | undefined {
   if (!Buffer.isBuffer(body)) return undefined
   return body.length === 0 ? NOT_WORTH_IT : { encoded: body }
-}
-
-/** Nobody can make content that has another's digest. */
-function digestOf(content: Uint8Array): string {
-  return hash('sha256', content, 'base64url')
 }
 
 /** Bytes in memory of their own size: zlib's lie in pieces of 16 KiB, which they would keep. */
