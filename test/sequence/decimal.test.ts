@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { add, decimalOf, digitsOf } from '../../src/core/sequence/decimal.ts'
+import { add, decimalOf, digitsOf, jsonOf } from '../../src/core/sequence/decimal.ts'
 
 /** Also those where a carry runs through all limbs, and those beside the ends of limbs. */
 const natural = fc.oneof(
@@ -12,6 +12,7 @@ test('digits come back as they were', () => {
   fc.assert(
     fc.property(natural, (n) => {
       expect(digitsOf(decimalOf(`${n}`))).toBe(`${n}`)
+      expect(jsonOf(decimalOf(`${n}`))).toBe(`"${n}"`)
     }),
   )
 })
@@ -25,4 +26,12 @@ test('a sum is that of bigints, and leaves its parts alone', () => {
     }),
     { numRuns: 1_000 },
   )
+})
+
+test('numbers of any length are written, a short one after a long one too', () => {
+  for (const length of [3, 1_000_000, 2_500_000, 8, 1_100_000, 1]) {
+    const digits = '9'.repeat(length)
+    expect(jsonOf(decimalOf(digits)) === `"${digits}"`).toBe(true)
+    expect(digitsOf(add(decimalOf(digits), decimalOf('1'))) === `1${'0'.repeat(length)}`).toBe(true)
+  }
 })

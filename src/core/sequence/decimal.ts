@@ -11,6 +11,9 @@ const DIGITS = 8
 const HALF_BASE = 10_000
 const HALF_DIGITS = 4
 const ZERO = 48
+const QUOTE = 34
+/** Words: 1 MiB, for numbers of a million digits. */
+const LARGEST_SCRATCH = 2 ** 18
 
 /** The digits of each half, as one number that lies in memory in the order in which they are read. */
 const written: Uint32Array = writtenHalves()
@@ -59,13 +62,33 @@ function withHighest(lower: Decimal, limb: number): Decimal {
 
 /** The digits, without leading zeros. */
 export function digitsOf(decimal: Decimal): string {
-  const halves = new Uint32Array(2 * decimal.length)
-  for (let i = 0, at = decimal.length - 1; at >= 0; i += 2, at--) {
+  return jsonOf(decimal).slice(1, -1)
+}
+
+/** The digits as a JSON string. */
+export function jsonOf(decimal: Decimal): string {
+  // A word for each half, and one before and after them for the quotes.
+  const words = wordsFor(2 * decimal.length + 2)
+  for (let i = 1, at = decimal.length - 1; at >= 0; i += 2, at--) {
     const limb = decimal[at] as number
     const upper = Math.trunc(limb / HALF_BASE)
-    halves[i] = written[upper] as number
-    halves[i + 1] = written[limb - upper * HALF_BASE] as number
+    words[i] = written[upper] as number
+    words[i + 1] = written[limb - upper * HALF_BASE] as number
   }
+  const bytes = Buffer.from(words.buffer)
   const highest = decimal[decimal.length - 1] as number
-  return Buffer.from(halves.buffer).toString('latin1', DIGITS - `${highest}`.length)
+  const opening = HALF_DIGITS + DIGITS - `${highest}`.length - 1
+  const closing = HALF_DIGITS + decimal.length * DIGITS
+  bytes[opening] = QUOTE
+  bytes[closing] = QUOTE
+  return bytes.toString('latin1', opening, closing + 1)
+}
+
+/** Where terms are written, one after another: fresh memory for each would cost as much as the writing. */
+let scratch = new Uint32Array(0)
+
+function wordsFor(length: number): Uint32Array<ArrayBuffer> {
+  if (length > LARGEST_SCRATCH) return new Uint32Array(length)
+  if (scratch.length < length) scratch = new Uint32Array(Math.min(2 * length, LARGEST_SCRATCH))
+  return scratch
 }
