@@ -1,5 +1,7 @@
 import { type Channel, channel } from 'node:diagnostics_channel'
 import type { BreakerEvents } from './breaker/events.ts'
+import type { CompressionEvents } from './compression/events.ts'
+import type { SequenceEvents } from './sequence/events.ts'
 
 /** What every event about one request tells. */
 interface RequestEvent {
@@ -21,7 +23,7 @@ export type Ban =
  * Events on `node:diagnostics_channel`, by channel name. An event is built only while somebody listens.
  * Messages are plain values; times and durations are ms.
  */
-export interface Events extends BreakerEvents {
+export interface Events extends BreakerEvents, CompressionEvents, SequenceEvents {
   /** Answered from the store, fresh. */
   'breakwater:cache:hit': RequestEvent & { readonly age: number }
   /** Answered from the store, past its freshness; `reason` says what allowed it. */

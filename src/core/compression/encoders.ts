@@ -22,10 +22,15 @@ export interface Encoder {
   readonly variant: string
   /** What `flush` of its streams has to be given so that all that was written can be decoded. */
   readonly flushKind: number
+  /** Whether even little content takes so long that others would have to wait for it. */
+  readonly isSlow: boolean
   encodeNow(content: Uint8Array): Buffer
   encode(content: Uint8Array, callback: (error: Error | null, encoded: Buffer) => void): void
-  /** @param size Bytes to come, if that is known. */
-  stream(size: number | undefined): EncodingStream
+  /**
+   * @param size Bytes to come, if that is known.
+   * @param isEndless Whether it may stay open for hours, as one of many: it is given little memory.
+   */
+  stream(size: number | undefined, isEndless: boolean): EncodingStream
 }
 
 const constants = zlib.constants
@@ -66,18 +71,27 @@ function makeEncoder(coding: Coding, options: EncoderOptions): Encoder {
 }
 
 function zstdEncoder(settings: ZstdOptions): Encoder {
-  const flushKind = constants.ZSTD_e_flush
+  const lean = { ...settings, params: { ...LEAN_ZSTD, ...settings.params } }
   // With the size known, zstd takes tables that fit it.
   const of = (size: number): ZstdOptions => ({ ...settings, pledgedSrcSize: size })
   return {
     coding: 'zstd',
     variant: variantOf('zstd', settings),
-    flushKind,
+    flushKind: constants.ZSTD_e_flush,
+    isSlow: Number(settings.params?.[constants.ZSTD_c_compressionLevel]) > 12,
     encodeNow: (content) => zlib.zstdCompressSync(content, of(content.length)),
     encode: (content, callback) => zlib.zstdCompress(content, of(content.length), callback),
-    stream: (size) => zlib.createZstdCompress(size === undefined ? settings : of(size)),
+    stream: (size, isEndless) => zlib.createZstdCompress(isEndless ? lean : size === undefined ? settings : of(size)),
   }
 }
+
+/** 64 KiB are far enough to look back over events, and tables as small. */
+const LEAN_ZSTD = {
+  [constants.ZSTD_c_windowLog]: 16,
+  [constants.ZSTD_c_hashLog]: 13,
+  [constants.ZSTD_c_chainLog]: 13,
+}
+const LEAN_BROTLI = { [constants.BROTLI_PARAM_QUALITY]: 2, [constants.BROTLI_PARAM_LGWIN]: 16 }
 
 /** RFC 9659 section 3: no window above 8 MiB. */
 function zstdSettings(given: ZstdOptions = {}): ZstdOptions {
@@ -102,6 +116,7 @@ const BROTLI_QUALITY = 4
 function brotliEncoder(given: BrotliOptions = {}): Encoder {
   const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = constants
   const settings = { ...given, params: { [BROTLI_PARAM_QUALITY]: BROTLI_QUALITY, ...given.params } }
+  const lean = { ...given, params: { ...LEAN_BROTLI, ...given.params } }
   const of = (size: number): BrotliOptions => ({
     ...settings,
     params: { ...settings.params, [BROTLI_PARAM_SIZE_HINT]: size },
@@ -110,9 +125,10 @@ function brotliEncoder(given: BrotliOptions = {}): Encoder {
     coding: 'br',
     variant: variantOf('br', settings),
     flushKind: constants.BROTLI_OPERATION_FLUSH,
+    isSlow: Number(settings.params[BROTLI_PARAM_QUALITY]) > 6,
     encodeNow: (content) => zlib.brotliCompressSync(content, of(content.length)),
     encode: (content, callback) => zlib.brotliCompress(content, of(content.length), callback),
-    stream: (size) => zlib.createBrotliCompress(size === undefined ? settings : of(size)),
+    stream: (size, isEndless) => zlib.createBrotliCompress(isEndless ? lean : size === undefined ? settings : of(size)),
   }
 }
 
@@ -136,6 +152,7 @@ function deflatingEncoder(
     coding,
     variant: variantOf(coding, settings),
     flushKind: constants.Z_SYNC_FLUSH,
+    isSlow: false,
     encodeNow: (content) => encodeNow(content, settings),
     encode: (content, callback) => encode(content, settings, callback),
     stream: () => stream(settings),

@@ -11,7 +11,7 @@ export interface Sink {
   fail(error: Error): void
 }
 
-/** Bytes of content that wait to be encoded, above which `write` asks to wait: Node's own for responses. */
+/** Bytes of content that wait to be encoded, above which `write` asks to wait. */
 const HIGH_WATER = 64 * 1024
 /** Bytes of content that are handed to zlib at once, so that what comes out of one step is small, too. */
 const LARGEST_STEP = 64 * 1024
@@ -23,9 +23,18 @@ interface Chunk {
   readonly callback: Callback | undefined
 }
 
+export interface FeedSettings {
+  /** Whether all that was written is sent at once; otherwise when the writer is idle for a turn of the event loop. */
+  readonly isEager: boolean
+  /** Bytes to come, if that is known. */
+  readonly size: number | undefined
+  /** Told how many bytes went in and came out. */
+  readonly onEnd: (bytesIn: number, bytesOut: number) => void
+}
+
 /**
- * Encodes content as it comes, one step at a time, and never a step ahead of a reader who is behind: so a place in the gate is held for
- * one step of computing only, whatever the reader does.
+ * Encodes content as it comes, one step at a time, and never a step ahead of a reader who is behind: so a place in the
+ * gate is held for one step of computing only, whatever the reader does.
  */
 export class EncodingFeed {
   readonly #stream: EncodingStream
@@ -36,32 +45,34 @@ export class EncodingFeed {
   #queue: Chunk[] = []
   /** Bytes. */
   #queued = 0
+  #bytesIn = 0
   #isWorking = false
   #isBehind = false
   #isEnding = false
+  #isFinished = false
   #isOver = false
   #wantsDrain = false
   #wantsFlush = false
   #holdsContent = false
   #idle: NodeJS.Immediate | undefined
 
-  /**
-   * @param isEager Whether all that was written is sent at once; otherwise when the writer is idle for a turn of the event loop.
-   * @param size Bytes to come, if that is known.
-   */
-  constructor(encoder: Encoder, gate: Gate, sink: Sink, isEager: boolean, size: number | undefined) {
-    this.#stream = encoder.stream(size)
+  constructor(encoder: Encoder, gate: Gate, sink: Sink, { isEager, size, onEnd }: FeedSettings) {
+    // What is sent record by record is mostly sent for long.
+    this.#stream = encoder.stream(size, isEager)
     this.#flushKind = encoder.flushKind
     this.#gate = gate
     this.#sink = sink
     this.#isEager = isEager
+    let bytesOut = 0
     this.#stream.on('data', (encoded: Buffer) => {
+      bytesOut += encoded.length
       if (!this.#isOver && !sink.write(encoded)) this.#isBehind = true
     })
     this.#stream.on('end', () => {
       if (this.#isOver) return
       this.#isOver = true
       sink.end()
+      onEnd(this.#bytesIn, bytesOut)
     })
     this.#stream.on('error', (error) => this.#fail(error))
   }
@@ -70,6 +81,7 @@ export class EncodingFeed {
   write(content: Uint8Array, callback?: Callback): boolean {
     this.#queue.push({ content, callback })
     this.#queued += content.length
+    this.#bytesIn += content.length
     this.#advance()
     const mayGoOn = this.#queued < HIGH_WATER && !this.#isBehind
     if (!mayGoOn) this.#wantsDrain = true
@@ -111,7 +123,7 @@ export class EncodingFeed {
     if (this.#isWorking || this.#isBehind || this.#isOver) return
     const [first] = this.#queue
     if (first !== undefined) return this.#step((done) => this.#encode(first, done))
-    if (this.#isEnding) return this.#step((done) => this.#stream.end(done))
+    if (this.#isEnding) return this.#finish()
     if (this.#holdsContent && (this.#wantsFlush || this.#isEager)) {
       this.#holdsContent = false
       this.#wantsFlush = false
@@ -119,6 +131,12 @@ export class EncodingFeed {
     }
     if (this.#holdsContent) this.#flushWhenIdle()
     this.#tellDrain()
+  }
+
+  #finish(): void {
+    if (this.#isFinished) return
+    this.#isFinished = true
+    this.#step((done) => this.#stream.end(done))
   }
 
   /** Does one thing with the stream, when it is its turn, then goes on. */

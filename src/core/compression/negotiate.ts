@@ -17,7 +17,8 @@ export function negotiator(order: readonly Coding[]): (acceptEncoding: string) =
 
 /**
  * The coding of the highest weight that is acceptable; of several with the same weight, the first in `order`. '*' stands
- * for what is not listed. A member with a malformed weight, or a parameter of another name, is as if it was not there.
+ * for what is not listed, the identity included. A member with a malformed weight, or a parameter of another name, is as
+ * if it was not there.
  */
 export function negotiate(acceptEncoding: string, order: readonly Coding[]): Negotiation {
   const weights = weightsOf(acceptEncoding)
@@ -27,8 +28,8 @@ export function negotiate(acceptEncoding: string, order: readonly Coding[]): Neg
   for (const candidate of order) {
     if (weightOf(candidate) > (coding === undefined ? 0 : weightOf(coding))) coding = candidate
   }
-  // Unless it is excluded, by its name or by '*', it is acceptable; with no weight of its own it comes last.
-  const identity = weights.get('identity') ?? (others === 0 ? 0 : undefined)
+  // Unless it is excluded, by its name or by '*', it is acceptable; where neither is listed it comes last.
+  const identity = weights.get('identity') ?? others
   if (identity === 0) return { coding, identity: 'refused' }
   const isPreferred = coding === undefined || (identity ?? 0) > weightOf(coding)
   return { coding, identity: isPreferred ? 'preferred' : 'acceptable' }
@@ -37,9 +38,11 @@ export function negotiate(acceptEncoding: string, order: readonly Coding[]): Neg
 function weightsOf(acceptEncoding: string): ReadonlyMap<string, number> {
   const weights = new Map<string, number>()
   for (const { choice, weight } of parsePreferences(acceptEncoding)) {
+    // RFC 9110 section 8.4.1.3
     const name = choice === 'x-gzip' ? 'gzip' : choice
-    // Of a coding that is listed twice, the first counts.
-    if (!Number.isNaN(weight) && !weights.has(name)) weights.set(name, weight)
+    // Of a coding that is listed twice the highest weight counts: what order the members have says nothing, and caches
+    // take requests that differ in it for the same. A malformed weight is not higher than any.
+    if (weight > (weights.get(name) ?? -1)) weights.set(name, weight)
   }
   return weights
 }

@@ -10,25 +10,25 @@ export interface ByteRange {
   readonly end: number
 }
 
-/** One range as it was asked for: from `first` to `last` or the end, or the last `suffix` bytes. */
+/** One range as it was asked for: from `first` to `last` or the end, or the last `suffix` bytes or items. */
 export interface RequestedRange {
   readonly first?: number
   readonly last?: number
   readonly suffix?: number
 }
 
-const SINGLE_RANGE = /^bytes=(\d*)-(\d*)$/i
+const SINGLE_RANGE = /^([a-z]+)=(\d*)-(\d*)$/i
 
 /**
- * A Range field that asks for one range of bytes; undefined for several ranges, other units and what is malformed: then
- * the field is to be ignored (RFC 9110 section 14.2).
+ * A Range field that asks for one range of `unit`; undefined for several ranges, other units and what is malformed:
+ * then the field is to be ignored (RFC 9110 section 14.2).
  */
-export function requestedRange(value: FieldValue): RequestedRange | undefined {
+export function requestedRange(value: FieldValue, unit: 'bytes' | 'items' = 'bytes'): RequestedRange | undefined {
   const text = combined(value)
   const m = text === undefined ? null : SINGLE_RANGE.exec(trimWhitespace(text))
-  if (m === null) return undefined
-  const first = position(m[1])
-  const last = position(m[2])
+  if (m === null || m[1]?.toLowerCase() !== unit) return undefined
+  const first = position(m[2])
+  const last = position(m[3])
   if (first === undefined) return last === undefined ? undefined : { suffix: last }
   if (last === undefined) return { first }
   return first <= last ? { first, last } : undefined

@@ -34,6 +34,11 @@ export function resolvedOrigin(request: ExpressRequest): Origin {
   return reads === undefined ? originOf(request) : reads.suspend(() => originOf(request))
 }
 
+/** Scheme and authority as a proxy tells them that the application trusts; undefined where none is before us. */
+export function trustedOrigin(request: ExpressRequest): Origin | undefined {
+  return trustsPeer(request) ? resolvedOrigin(request) : undefined
+}
+
 function originOf(request: ExpressRequest): Origin {
   const { headers } = request
   const proto = headers['x-forwarded-proto']

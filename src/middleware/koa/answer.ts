@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { Context } from 'koa'
 import { dismiss, type Reply, streamOf } from '../../core/cache/reply.ts'
 import { breakOff, setLines } from '../node/answer.ts'
-import { BODY_IDENTITY, type MarkedResponse } from '../node/symbols.ts'
+import { BODY_IDENTITY, IDENTIFIED_BODY, type MarkedResponse } from '../node/symbols.ts'
 import { UNSET } from './notes.ts'
 
 /** Answers from the cache as a handler would: by status, fields and body. Fields already there stay and win. */
@@ -22,8 +22,10 @@ export function answerContext(ctx: Context, reply: Reply): void {
   if (!typed) res.removeHeader('Content-Type')
 }
 
-function setHead({ req, res, response }: Context, { status, statusText, lines, bodyIdentity }: Reply): void {
-  ;(res as MarkedResponse)[BODY_IDENTITY] = bodyIdentity
+function setHead({ req, res, response }: Context, { status, statusText, lines, body, bodyIdentity }: Reply): void {
+  const marked = res as MarkedResponse
+  marked[BODY_IDENTITY] = bodyIdentity
+  marked[IDENTIFIED_BODY] = body
   // A handler's body that this answer replaces; setting null changes the status, so it comes first.
   if (response.body !== undefined && response.body !== null) response.body = null
   response.status = status

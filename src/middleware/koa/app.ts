@@ -27,6 +27,11 @@ export function resolvedOrigin(ctx: Context): Origin {
   return { scheme: ctx.protocol.toLowerCase(), authority: ctx.host.toLowerCase() }
 }
 
+/** Scheme and authority as a proxy tells them, under `app.proxy`; undefined where none is before us. */
+export function trustedOrigin(ctx: Context): Origin | undefined {
+  return ctx.app.proxy ? resolvedOrigin(ctx) : undefined
+}
+
 /** Without user information and without a list, from which Koa takes a part. */
 const PLAIN_HOST = /^[\w.:-]+$/
 

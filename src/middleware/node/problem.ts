@@ -11,6 +11,12 @@ export interface Problem {
   readonly retryAfter?: number
   readonly reason?: RefusalReason
   readonly breaker?: string
+  /** The most items that a page may be asked for. */
+  readonly maxSize?: number
+  /** The most terms that may be asked for from where this request began. */
+  readonly maxLimit?: number
+  /** Of the term that could not be had. */
+  readonly index?: number
 }
 
 /** A refused call as an answer: 503, with the time after which trying again makes sense. */

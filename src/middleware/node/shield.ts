@@ -2,21 +2,29 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { CacheOptions } from '../../core/cache/options.ts'
 import type { ResponseCache } from '../../core/cache/response-cache.ts'
 import { headOf } from '../../core/cache/url-head.ts'
+import type { Compressor } from '../../core/compression/compressor.ts'
 import { knownOptions, quote } from '../../core/options.ts'
 import { serverMount } from './cache-mount.ts'
+import { CompressionMount, type CompressionMountOptions } from './compression-mount.ts'
 import { embedded, receivedUrl } from './embedded.ts'
+import type { Switch } from './encoding-head.ts'
 import { directOrigin, requestHead } from './request-head.ts'
 import { ServerMount } from './serve.ts'
 import type { Listener } from './shadow.ts'
 import { personalOf } from './watch.ts'
 
+/** Whether an answer may be encoded. */
+type ShieldFilter = (request: IncomingMessage, response: ServerResponse) => unknown
+
 export interface ShieldOptions {
   /** The response cache: its options, or a ResponseCache. */
   readonly cache?: CacheOptions<IncomingMessage> | ResponseCache | undefined
+  /** Compression of answers: its options, or a Compressor. What the cache stores is encoded once. */
+  readonly compression?: CompressionMountOptions<ShieldFilter> | Compressor | undefined
 }
 
 /**
- * Puts the cache in front of any `(request, response)` listener: a plain one, an Express app, Koa's `app.callback()`,
+ * Puts cache and compression in front of any `(request, response)` listener: a plain one, an Express app, Koa's `app.callback()`,
  * Fastify's or Nest's handler. A hit is answered before the framework is entered.
  *
  * Scheme and authority of the key are those of the connection and the Host field: a listener that is reached through
@@ -30,9 +38,23 @@ export function shield(listener: Listener, options: ShieldOptions = {}): Listene
       `shield takes a (request, response) listener, such as an Express app or app.callback(), not ${quote(listener)}`,
     )
   }
-  knownOptions('shield', options, ['cache'])
-  if (options.cache === undefined) return listener
-  const server = serverMount(options.cache)
+  knownOptions('shield', options, ['cache', 'compression'])
+  const { cache, compression } = options
+  const cached = cache === undefined ? listener : shieldByCache(listener, cache)
+  return compression === undefined ? cached : encoded(cached, compression)
+}
+
+/** Encodes what a listener answers. */
+function encoded(listener: Listener, options: CompressionMountOptions<ShieldFilter> | Compressor): Listener {
+  const mount = new CompressionMount(options, (filter, request, response) => filter(request, response))
+  return (request, response) => {
+    mount.enter(request, response, response as Switch)
+    return listener(request, response)
+  }
+}
+
+function shieldByCache(listener: Listener, options: CacheOptions<IncomingMessage> | ResponseCache): Listener {
+  const server = serverMount(options)
   const shielded: Listener = (request, response) => {
     const next = (): unknown => enter(listener, request, response)
     const fail = (error: unknown): void => {

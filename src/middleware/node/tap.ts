@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http'
 import type { Exchange, HeadOutcome } from '../../core/cache/exchange.ts'
 import type { Recording } from '../../core/cache/recording.ts'
 import type { Reply } from '../../core/cache/reply.ts'
-import { isGone, reasonOf, sendReply, setReason, type Writer } from './answer.ts'
+import { isGone, reasonOf, sendReplyBy, setReason } from './answer.ts'
+import { afterFinish, bytesOf, callbackOf, isContent, isNothing, lengthOf } from './chunks.ts'
 import {
   type FieldsBefore,
   fieldsBefore,
@@ -12,6 +13,7 @@ import {
   withMember,
 } from './head-lines.ts'
 import { ANSWER_RULE, INSTEAD, type MarkedResponse, STANDS_FOR } from './symbols.ts'
+import type { Writer } from './writer.ts'
 
 const TAP: unique symbol = Symbol('breakwater.tap')
 
@@ -42,8 +44,6 @@ interface TappedResponse extends MarkedResponse {
   /** Node's own note of the content's length, from which it makes Content-Length when there is no head yet. */
   _contentLength?: number | null
 }
-
-type Callback = (error?: Error | null) => void
 
 /**
  * Puts an exchange into a response: its head is judged when it is final, and its bytes are recorded or replaced.
@@ -177,7 +177,7 @@ function tappedWrite(this: TappedResponse, ...args: unknown[]): boolean {
   const [chunk, encoding] = args
   if (state.phase === 'open' && isContent(chunk) && isHeadOpen(this)) this.writeHead(this.statusCode)
   if (state.phase === 'replaced') {
-    const callback = args.find((argument) => typeof argument === 'function') as Callback | undefined
+    const callback = callbackOf(args)
     if (callback !== undefined) process.nextTick(callback)
     return true
   }
@@ -201,7 +201,7 @@ function tappedEnd(this: TappedResponse, ...args: unknown[]): ServerResponse {
     this.writeHead(this.statusCode)
   }
   if (state.phase === 'replaced') {
-    const callback = args.find((argument) => typeof argument === 'function') as Callback | undefined
+    const callback = callbackOf(args)
     if (callback !== undefined) afterFinish(this, callback)
     return this
   }
@@ -259,36 +259,12 @@ function replace(response: TappedResponse, state: Tap, reply: Reply): void {
   restoreFields(response)
   state.phase = 'replying'
   setReason(response, '')
-  sendReply(response, reply, state)
+  sendReplyBy(state, response, reply)
   state.phase = 'replaced'
   state.exchange.reads?.close()
 }
 
 /** Records a chunk and returns the recording's copy. */
 function record({ recording }: Tap, chunk: unknown, encoding: unknown): Buffer | undefined {
-  if (typeof chunk === 'string') {
-    return recording?.write(Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8'))
-  }
-  return chunk instanceof Uint8Array ? recording?.write(chunk) : undefined
-}
-
-function isContent(chunk: unknown): chunk is string | Uint8Array {
-  return typeof chunk === 'string' || chunk instanceof Uint8Array
-}
-
-/** `end()`, `end(callback)`, `end(null)`. */
-function isNothing(chunk: unknown): boolean {
-  return chunk === undefined || chunk === null || typeof chunk === 'function'
-}
-
-function lengthOf(chunk: unknown, encoding: unknown): number {
-  if (typeof chunk === 'string') {
-    return Buffer.byteLength(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
-  }
-  return chunk instanceof Uint8Array ? chunk.byteLength : 0
-}
-
-function afterFinish(response: ServerResponse, callback: Callback): void {
-  if (response.writableFinished) process.nextTick(callback)
-  else response.once('finish', callback)
+  return isContent(chunk) ? recording?.write(bytesOf(chunk, encoding)) : undefined
 }

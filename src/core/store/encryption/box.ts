@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
-import type { CipherKey } from './keys.ts'
+import type { NamedKey } from './keys.ts'
 
 /** What is encrypted, in parts that keep their lengths, and what it takes to decrypt it. */
 export interface Sealed {
@@ -16,10 +16,10 @@ const frameVersion = 1
 
 /** AES-256-GCM with keys that can be rotated. What is sealed under a name opens under that name only. */
 export class Box {
-  readonly #first: CipherKey
-  readonly #keys: ReadonlyMap<string, CipherKey>
+  readonly #first: NamedKey
+  readonly #keys: ReadonlyMap<string, NamedKey>
 
-  constructor(keys: readonly [CipherKey, ...CipherKey[]]) {
+  constructor(keys: readonly [NamedKey, ...NamedKey[]]) {
     this.#first = keys[0]
     this.#keys = new Map(keys.map((key) => [key.id, key]))
   }
@@ -72,7 +72,7 @@ export class Box {
 }
 
 /** A key for each name: two IVs of one key do not meet, however many items are written. */
-function keyFor({ key }: CipherKey, name: string): KeyObject {
+function keyFor({ key }: NamedKey, name: string): KeyObject {
   return createSecretKey(createHmac('sha256', key).update(name).digest())
 }
 

@@ -11,7 +11,7 @@ export interface EncryptionKey {
 }
 
 /** A key ready for use: a KeyObject, which costs a third of what bytes do each time, and does not print. */
-export interface CipherKey {
+export interface NamedKey {
   readonly id: string
   readonly key: KeyObject
 }
@@ -20,19 +20,24 @@ const secretSize = 32
 const toMake = `node -p "require('node:crypto').randomBytes(32).toString('base64')" makes one`
 
 /**
- * What is encrypted and what names are hashed with, each derived from a secret by HKDF for this one use. The secrets
- * never appear in an error.
+ * Keys to rotate, each derived from a secret by HKDF for one `use`, so that a secret may serve several. The secrets
+ * never appear in an error; `roles` does, where there is no key: what the first one does and what all do.
  *
  * @throws TypeError that says what a key must be.
  */
-export function cipherKeys(keys: unknown): readonly [CipherKey, ...CipherKey[]] {
+export function derivedKeys(keys: unknown, use: string, roles: string): readonly [NamedKey, ...NamedKey[]] {
   if (!Array.isArray(keys) || keys.length === 0) {
-    throw new TypeError('keys must be an array of at least one { id, secret }; the first one encrypts, all decrypt')
+    throw new TypeError(`keys must be an array of at least one { id, secret }; ${roles}`)
   }
-  const ready = keys.map((key: unknown, index) => cipherKey(key, index))
+  const ready = keys.map((key: unknown, index) => namedKey(key, index, use))
   const ids = new Set(ready.map(({ id }) => id))
   if (ids.size < ready.length) throw new TypeError('keys must have ids that differ')
-  return ready as [CipherKey, ...CipherKey[]]
+  return ready as [NamedKey, ...NamedKey[]]
+}
+
+/** What items are encrypted with. */
+export function cipherKeys(keys: unknown): readonly [NamedKey, ...NamedKey[]] {
+  return derivedKeys(keys, 'breakwater items', 'the first one encrypts, all decrypt')
 }
 
 /** What names are hashed with. */
@@ -49,12 +54,12 @@ export function hashedName(names: KeyObject, kind: 'item' | 'value' | 'channel',
   return hmac.digest('base64url')
 }
 
-function cipherKey(key: unknown, index: number): CipherKey {
+function namedKey(key: unknown, index: number, use: string): NamedKey {
   const { id, secret } = Object(key) as Partial<EncryptionKey>
   if (typeof id !== 'string' || !/^[\w.-]{1,64}$/.test(id)) {
     throw new TypeError(`keys[${index}].id must be 1 to 64 letters, digits, -, _ or ., not ${quote(id)}`)
   }
-  return { id, key: derived(secretBytes(`keys[${index}].secret`, secret), 'breakwater items') }
+  return { id, key: derived(secretBytes(`keys[${index}].secret`, secret), use) }
 }
 
 function secretBytes(name: string, secret: unknown): Buffer {

@@ -1,0 +1,127 @@
+import { hash } from 'node:crypto'
+import { asStore } from '../store/as-store.ts'
+import { defaultStore } from '../store/default-store.ts'
+import { type GuardedStore, guardStore, type ItemBody } from '../store/guard.ts'
+import type { KeyvLike } from '../store/keyv.ts'
+import type { Store } from '../store/store.ts'
+import { isTiered } from '../store/tiered.ts'
+import type { Encoder } from './encoders.ts'
+
+/** An encoding; undefined in place of its bytes: it would save next to nothing. */
+export interface Variant {
+  readonly encoded: Buffer | undefined
+}
+
+/** ms: what nobody asks for is let go of after a day. */
+const LIFETIME = 24 * 60 * 60_000
+/** How many bodies' names are remembered. */
+const MOST_NAMES = 10_000
+export const NOT_WORTH_IT: Variant = { encoded: undefined }
+const EMPTY = Buffer.alloc(0)
+
+/** Encodings that were made before, by what they are encodings of: never by URL, so that none can be another's. */
+export class Variants {
+  readonly #near: GuardedStore
+  /** Undefined: there is no store but this process' own. */
+  readonly #far: GuardedStore | undefined
+  /** Digests by the names that the cache has for the same content. */
+  readonly #digests = new Map<string, string>()
+  readonly #pending = new Map<string, Promise<Variant>>()
+
+  /** @param store Default: the memory store that this process shares. */
+  constructor(store: Store | KeyvLike | undefined) {
+    const given = asStore(store)
+    this.#near = guardStore(nearOf(given))
+    this.#far = given.near ? undefined : guardStore(given)
+  }
+
+  /**
+   * The key of an encoding of `content`.
+   * @param identity A name of this very content, if it has one: its digest is then worked out once.
+   */
+  keyOf(content: Uint8Array, identity: string | undefined, encoder: Encoder): string {
+    return `variant ${this.#digestOf(content, identity)} ${encoder.variant}`
+  }
+
+  /** What this process has. */
+  find(key: string): Variant | undefined {
+    const item = this.#near.get(key)
+    return item === undefined || item instanceof Promise ? undefined : variantOf(item.body)
+  }
+
+  /** Keeps an encoding in this process. */
+  keep(key: string, variant: Variant): void {
+    void this.#near.set(
+      key,
+      itemOf(variant.encoded === undefined ? variant : { encoded: alone(variant.encoded) }),
+      LIFETIME,
+    )
+  }
+
+  /**
+   * What another process has made, or else what `make` makes: once, however many ask for it at the same time.
+   * @param isShareable Whether other processes may have it.
+   */
+  findOrMake(key: string, isShareable: boolean, make: () => Promise<Variant>): Promise<Variant> {
+    const pending = this.#pending.get(key)
+    if (pending !== undefined) return pending
+    const making = this.#findFarOrMake(key, isShareable, make).finally(() => this.#pending.delete(key))
+    this.#pending.set(key, making)
+    return making
+  }
+
+  async #findFarOrMake(key: string, isShareable: boolean, make: () => Promise<Variant>): Promise<Variant> {
+    const far = isShareable ? this.#far : undefined
+    const found = await far?.get(key)
+    if (found !== undefined) {
+      const known = variantOf(found.body)
+      if (known !== undefined) return this.#kept(key, known)
+    }
+    const made = this.#kept(key, await make())
+    void far?.set(key, itemOf(made), LIFETIME)
+    return made
+  }
+
+  #kept(key: string, variant: Variant): Variant {
+    this.keep(key, variant)
+    return variant
+  }
+
+  #digestOf(content: Uint8Array, identity: string | undefined): string {
+    if (identity === undefined) return digestOf(content)
+    const known = this.#digests.get(identity)
+    if (known !== undefined) return known
+    const digest = digestOf(content)
+    if (this.#digests.size >= MOST_NAMES) this.#digests.delete(this.#digests.keys().next().value as string)
+    this.#digests.set(identity, digest)
+    return digest
+  }
+}
+
+function nearOf(store: Store): Store {
+  if (store.near) return store
+  return isTiered(store) ? store.nearTier : defaultStore()
+}
+
+function itemOf({ encoded = EMPTY }: Variant): { meta: object; body: Buffer } {
+  return { meta: {}, body: encoded }
+}
+
+/** An encoding has some bytes, whatever it is of. */
+function variantOf(body: ItemBody): Variant | undefined {
+  if (!Buffer.isBuffer(body)) return undefined
+  return body.length === 0 ? NOT_WORTH_IT : { encoded: body }
+}
+
+/** Nobody can make content that has another's digest. */
+function digestOf(content: Uint8Array): string {
+  return hash('sha256', content, 'base64url')
+}
+
+/** Bytes in memory of their own size: zlib's lie in pieces of 16 KiB, which they would keep. */
+function alone(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength === bytes.length) return bytes
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
+}

@@ -1,0 +1,39 @@
+import { uriText } from './link.ts'
+
+/** A parameter of a query. */
+export interface QueryParameter {
+  /** Decoded; as it stands where it cannot be decoded. */
+  readonly name: string
+  readonly value: string
+  /** As received, but for characters that no URI may have. */
+  readonly text: string
+}
+
+/**
+ * The parameters of a query in their order, `query` without its `?`. They are a list, so names such as `__proto__` are
+ * names as any other, and what comes twice is there twice.
+ */
+export function parseQuery(query: string): QueryParameter[] {
+  const parts = query.split('&').filter((part) => part !== '')
+  return parts.map((part) => {
+    const at = part.indexOf('=')
+    const [name, value] = at === -1 ? [part, ''] : [part.slice(0, at), part.slice(at + 1)]
+    return { name: decoded(name), value: decoded(value), text: uriText(part) }
+  })
+}
+
+/** The path and the query of a request's target, also where it is a whole URL (RFC 9112 section 3.2). */
+export function splitTarget(target: string): { readonly path: string; readonly query: string } {
+  const local = target.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*/, '').split('#', 1)[0] as string
+  const at = local.indexOf('?')
+  return at === -1 ? { path: local || '/', query: '' } : { path: local.slice(0, at) || '/', query: local.slice(at + 1) }
+}
+
+function decoded(text: string): string {
+  const spaced = text.replaceAll('+', ' ')
+  try {
+    return decodeURIComponent(spaced)
+  } catch {
+    return spaced
+  }
+}

@@ -1,0 +1,368 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { acceptedType } from '../../core/http/accept.ts'
+import { rangeApplies } from '../../core/http/range.ts'
+import { matchesAny } from '../../core/http/validators.ts'
+import { quote } from '../../core/options.ts'
+import { countedFormat, type FormatName, formats, type TermFormat, termFormat } from '../../core/sequence/formats.ts'
+import { itemContentRange, requestedItems } from '../../core/sequence/item-range.ts'
+import { formatLinks, uriText } from '../../core/sequence/link.ts'
+import { PageError } from '../../core/sequence/page-error.ts'
+import { targetsAround } from '../../core/sequence/page-links.ts'
+import { integerOf, type OwnParameters, ownParameters } from '../../core/sequence/parameters.ts'
+import { splitTarget } from '../../core/sequence/query.ts'
+import { allowedCount, planRange, planTerms, type TermBounds, type TermPlan } from '../../core/sequence/term-plan.ts'
+import type { PageFields } from './page-answer.ts'
+import { digest, originText, TITLES } from './page-endpoint.ts'
+import type { Problem } from './problem.ts'
+import type { Origin } from './request-head.ts'
+import type { SequenceAnswer } from './sequence-answer.ts'
+import { type SequenceRouterOptions, type SequenceSettings, sequenceSettings } from './sequence-options.ts'
+import { readTerms } from './sequence-reading.ts'
+
+/** A request as a bridge hands it over. */
+export interface SequenceCall {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** Path and query as received. */
+  readonly target: string
+  /** Scheme and authority by a proxy that is trusted; undefined where there is none. */
+  readonly origin: Origin | undefined
+}
+
+type Route = { readonly kind: 'root' | 'terms' } | { readonly kind: 'term'; readonly index: string }
+
+/** Terms to answer with, and what is said of them. */
+interface Wanted {
+  readonly plan: TermPlan
+  readonly format: TermFormat
+  readonly status: 200 | 206
+  readonly fields: PageFields
+  /** Names the content before it is computed; undefined where it cannot. */
+  readonly etag: string | undefined
+  /** `count`: how many terms there are; undefined before that is known. */
+  linksOf(count: number | undefined): string
+  /** What is answered where there is not one of them. */
+  readonly none: SequenceAnswer | undefined
+}
+
+const METHODS = 'GET, HEAD, OPTIONS'
+const TERM_NAMES = ['start', 'limit', 'format'] as const
+const FORMAT_NAMES = Object.keys(formats) as FormatName[]
+const TYPES = [...new Set(Object.values(formats).map(({ type }) => type))]
+const PASS: SequenceAnswer = { kind: 'pass' }
+
+/** Answers requests for terms of a sequence. Decides; reading, and what may take time, is behind a promise. */
+export class SequenceEndpoint {
+  readonly #settings: SequenceSettings
+  readonly #counted: TermFormat | undefined
+
+  /** @throws TypeError or RangeError with the value quoted. */
+  constructor(options: SequenceRouterOptions) {
+    this.#settings = sequenceSettings(options)
+    const { counted } = this.#settings
+    this.#counted = counted && countedFormat(counted)
+  }
+
+  /** At once where nothing has to be computed. @throws by the promise: what the sequence throws. */
+  answer(call: SequenceCall): SequenceAnswer | Promise<SequenceAnswer> {
+    const { method, url = '/' } = call.request
+    const { path, query } = splitTarget(url)
+    const local = pathBelow(this.#settings.prefix, path)
+    const route = local === undefined ? undefined : routeOf(local)
+    if (local === undefined || route === undefined) return PASS
+    if (method === 'OPTIONS') return { kind: 'head', status: 204, fields: { Allow: METHODS } }
+    if (method !== 'GET' && method !== 'HEAD') return notAllowed()
+    try {
+      return this.#route(new Asked(call, local, query, this.#settings.isAbsolute), route)
+    } catch (error) {
+      if (error instanceof PageError) return refused(error)
+      throw error
+    }
+  }
+
+  #route(asked: Asked, route: Route): SequenceAnswer | Promise<SequenceAnswer> {
+    switch (route.kind) {
+      case 'term':
+        return this.#term(asked, route.index)
+      case 'terms':
+        return this.#terms(asked)
+      case 'root': {
+        const own = this.#counted && ownParameters(asked.query, ['count'])
+        const count = own?.asked.get('count')
+        if (this.#counted === undefined || count === undefined) return this.#descriptor(asked)
+        return this.#countedTerms(asked, this.#counted, integerOf('count', count, 0))
+      }
+    }
+  }
+
+  #descriptor(asked: Asked): SequenceAnswer {
+    if (acceptedType(asked.headers.accept, ['application/json']) === undefined) return notAcceptable()
+    const { sequence, limit, limits } = this.#settings
+    const { id, version, length = null, deterministic } = sequence
+    const types = Object.fromEntries(Object.values(formats).map(({ name, type }) => [name, type]))
+    const links = { terms: `${asked.root}/terms{?start,limit,format}`, term: `${asked.root}/terms/{index}` }
+    const text = JSON.stringify({ id, version, length, deterministic, formats: types, limit, limits, links })
+    const fields = {
+      ETag: digest([text]),
+      'Cache-Control': this.#settings.cacheControl.open,
+      Vary: ['Accept', ...asked.vary].join(', '),
+    }
+    if (matchesAny(asked.headers['if-none-match'], fields.ETag)) return { kind: 'head', status: 304, fields }
+    const typed = { ...fields, 'Content-Type': 'application/json' }
+    if (asked.isHead) return { kind: 'head', status: 200, fields: typed }
+    return { kind: 'whole', status: 200, fields: typed, body: Buffer.from(text) }
+  }
+
+  #countedTerms(asked: Asked, format: TermFormat, count: number): SequenceAnswer | Promise<SequenceAnswer> {
+    if (acceptedType(asked.headers.accept, [format.type]) === undefined) return notAcceptable()
+    const plan = planTerms(this.#bounds(format), 0, count)
+    const vary = ['Accept', ...asked.vary]
+    return this.#answer(asked, this.#wanted({ plan, format, status: 200, vary, isFixed: false, linksOf: () => '' }))
+  }
+
+  #term(asked: Asked, text: string): SequenceAnswer | Promise<SequenceAnswer> {
+    const format = termFormat
+    if (acceptedType(asked.headers.accept, [format.type]) === undefined) return notAcceptable()
+    const { sequence } = this.#settings
+    const index = integerOf('The index of a term', text, 0)
+    const none = notFound(sequence.length)
+    if (sequence.length !== undefined && index >= sequence.length) return none
+    const plan = planTerms(this.#bounds(format), index, 1)
+    const query = asked.query === '' ? '' : `?${uriText(asked.query)}`
+    const at = (neighbour: number): string => `${asked.root}/terms/${neighbour}${query}`
+    const links = [
+      ...(index > 0 ? [{ rel: 'prev', href: at(index - 1) }] : []),
+      ...(index + 1 < (sequence.length ?? Infinity) ? [{ rel: 'next', href: at(index + 1) }] : []),
+    ]
+    const linksOf = (): string => formatLinks(links)
+    const vary = ['Accept', ...asked.vary]
+    return this.#answer(asked, {
+      ...this.#wanted({ plan, format, status: 200, vary, isFixed: false, linksOf }),
+      none,
+    })
+  }
+
+  #terms(asked: Asked): SequenceAnswer | Promise<SequenceAnswer> {
+    const own = ownParameters(asked.query, TERM_NAMES)
+    const start = numberOf(own, 'start', 0)
+    const limit = numberOf(own, 'limit', 1)
+    const named = own.asked.get('format')
+    const format = named === undefined ? acceptedFormat(asked.headers) : namedFormat(named)
+    if (format === undefined) return notAcceptable()
+    const bounds = this.#bounds(format)
+    const hasRanges = format.hasRanges && start === undefined && limit === undefined
+    const ranged = hasRanges && !asked.isHead ? this.#range(asked, bounds, format) : undefined
+    const plan = ranged ?? planTerms(bounds, start ?? 0, limit)
+    const wanted = this.#wanted({
+      plan,
+      format,
+      status: ranged === undefined ? 200 : 206,
+      vary: [...(named === undefined ? ['Accept'] : []), ...(hasRanges ? ['Range'] : []), ...asked.vary],
+      isFixed: start !== undefined && limit !== undefined,
+      linksOf: (count) => (ranged === undefined ? linksAround(asked, bounds, plan, own, count) : ''),
+    })
+    if (ranged !== undefined) return this.#answer(asked, { ...wanted, none: refused(new PageError(416, NOTHING)) })
+    if (!format.isLive) return this.#answer(asked, wanted)
+    // A stream that has no more terms than the reader knows must not be opened again (HTML, section 9.2.3).
+    const resumed = resumedAfter(plan, asked.headers['last-event-id'])
+    const none: SequenceAnswer = { kind: 'head', status: 204, fields: { 'Cache-Control': LIVE['Cache-Control'] } }
+    return resumed.count === 0 ? none : this.#answer(asked, { ...wanted, plan: resumed, none })
+  }
+
+  #range(asked: Asked, bounds: TermBounds, format: TermFormat): TermPlan | undefined {
+    const range = requestedItems(asked.headers.range)
+    if (range === undefined || !rangeApplies(asked.headers, { etag: this.#tag(format, 0, undefined) })) return undefined
+    return planRange(bounds, range)
+  }
+
+  #bounds({ isStream }: TermFormat): TermBounds {
+    const { reader, sequence, limit, limits } = this.#settings
+    return { reader, length: sequence.length, limit, limits: isStream ? limits.stream : limits.page }
+  }
+
+  #wanted(given: {
+    readonly plan: TermPlan
+    readonly format: TermFormat
+    readonly status: 200 | 206
+    readonly vary: readonly string[]
+    readonly isFixed: boolean
+    readonly linksOf: Wanted['linksOf']
+  }): Wanted {
+    const { plan, format, status, vary, isFixed, linksOf } = given
+    const { cacheControl, sequence } = this.#settings
+    const isRange = status === 206
+    // All ranges are parts of one thing.
+    const etag = isRange ? this.#tag(format, 0, undefined) : this.#tag(format, plan.start, plan.count)
+    const control = isFixed ? cacheControl.fixed : cacheControl.open
+    const fields = {
+      ETag: etag,
+      // What comes as it is made may end with an error: it is kept only where it can be told from the whole.
+      'Cache-Control': control ?? (format.failure === undefined ? undefined : 'no-store'),
+      Vary: vary.join(', '),
+      'Accept-Ranges': format.hasRanges ? 'items' : undefined,
+      'Content-Range': isRange ? rangeText(plan, sequence.length) : undefined,
+      ...(format.isLive && LIVE),
+    }
+    return { plan, format, status, fields, etag, linksOf, none: undefined }
+  }
+
+  /** Strong: it names all that decides the bytes. */
+  #tag(format: TermFormat, start: number, count: number | undefined): string | undefined {
+    const { id, version, deterministic } = this.#settings.sequence
+    if (!deterministic || format.isLive) return undefined
+    return digest([id, version, `${start}`, `${count ?? ''}`, format.name, `${format.version}`])
+  }
+
+  #answer(asked: Asked, wanted: Wanted): SequenceAnswer | Promise<SequenceAnswer> {
+    const { etag, fields, format, linksOf } = wanted
+    if (etag !== undefined && matchesAny(asked.headers['if-none-match'], etag)) {
+      return { kind: 'head', status: 304, fields }
+    }
+    if (!asked.isHead) return this.#read(asked, wanted)
+    return { kind: 'head', status: 200, fields: { ...fields, 'Content-Type': format.type, Link: linksOf(undefined) } }
+  }
+
+  async #read({ response }: Asked, wanted: Wanted): Promise<SequenceAnswer> {
+    const { plan, format, status, fields, linksOf, none } = wanted
+    const { reader, heartbeat, sequence } = this.#settings
+    const read = await readTerms(response, reader, {
+      sequence: sequence.id,
+      span: plan,
+      format,
+      promised: status === 206 ? plan.count : undefined,
+      heartbeat,
+      mayEndBroken: fields['Cache-Control']?.includes('no-store') ?? false,
+    })
+    if (read.kind === 'gone') return { kind: 'gone' }
+    if (read.kind === 'whole' && read.count === 0 && none !== undefined) return none
+    const count = read.kind === 'whole' ? read.count : undefined
+    const links = linksOf(count)
+    const all = { ...fields, 'Content-Type': format.type, Link: links }
+    if (read.kind === 'stream') return { kind: 'stream', status, fields: all, content: read.content }
+    if (status === 200) return { kind: 'whole', status, fields: all, body: read.body }
+    const contentRange = rangeText({ ...plan, count: read.count }, sequence.length)
+    return { kind: 'whole', status, fields: { ...all, 'Content-Range': contentRange }, body: read.body }
+  }
+}
+
+/** What is known of a request before anything is decided. */
+class Asked {
+  readonly headers: IncomingMessage['headers']
+  readonly response: ServerResponse
+  readonly isHead: boolean
+  readonly query: string
+  /** Where paths in links begin: the mount, absolute where a proxy is trusted. */
+  readonly root: string
+  /** What links depend on. */
+  readonly vary: readonly string[]
+  /** Whether links have to name scheme and host. */
+  readonly isAbsolute: boolean
+
+  constructor({ request, response, target, origin }: SequenceCall, local: string, query: string, isAbsolute: boolean) {
+    const from = isAbsolute ? originText(origin) : undefined
+    const { path } = splitTarget(target)
+    const mount = path.endsWith(local) ? path.slice(0, -local.length) : path
+    this.headers = request.headers
+    this.response = response
+    this.isHead = request.method === 'HEAD'
+    this.query = query
+    this.isAbsolute = from !== undefined
+    this.root = `${from ?? ''}${uriText(mount)}`
+    this.vary = this.isAbsolute ? ['X-Forwarded-Proto', 'X-Forwarded-Host'] : []
+  }
+}
+
+const NOTHING = 'The sequence has no terms in this range'
+const LIVE = { 'Cache-Control': 'no-store, no-transform', 'X-Accel-Buffering': 'no' } as const
+
+function pathBelow(prefix: string, path: string): string | undefined {
+  if (path === prefix) return '/'
+  return path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : undefined
+}
+
+function routeOf(path: string): Route | undefined {
+  if (path === '/') return { kind: 'root' }
+  const [, terms, index, ...rest] = path.split('/')
+  if (terms !== 'terms') return undefined
+  if (index === undefined || (index === '' && rest.length === 0)) return { kind: 'terms' }
+  return rest.length === 0 ? { kind: 'term', index } : undefined
+}
+
+function numberOf({ asked }: OwnParameters, name: string, least: number): number | undefined {
+  const text = asked.get(name)
+  return text === undefined ? undefined : integerOf(name, text, least)
+}
+
+function acceptedFormat({ accept }: IncomingMessage['headers']): TermFormat | undefined {
+  const type = acceptedType(accept, TYPES)
+  return Object.values(formats).find((format) => format.type === type)
+}
+
+function namedFormat(name: string): TermFormat {
+  if (Object.hasOwn(formats, name)) return formats[name as FormatName]
+  throw new PageError(400, `format must be one of ${FORMAT_NAMES.join(', ')}, not ${quote(name)}`)
+}
+
+/** What a reader of events has not seen yet. */
+function resumedAfter(plan: TermPlan, lastEventId: string | string[] | undefined): TermPlan {
+  if (lastEventId === undefined || lastEventId === '') return plan
+  const seen = integerOf('Last-Event-ID', `${lastEventId}`, 0)
+  const start = Math.min(Math.max(plan.start, seen + 1), plan.start + plan.count)
+  return { ...plan, start, count: plan.start + plan.count - start }
+}
+
+function rangeText({ start, count }: TermPlan, length: number | undefined): string {
+  return itemContentRange(start, start + count - 1, length)
+}
+
+/** Links to other pages of the same size, or as large as they may be; `count`: how many terms this one has. */
+function linksAround(
+  asked: Asked,
+  bounds: TermBounds,
+  { start, size }: TermPlan,
+  { kept, asked: own }: OwnParameters,
+  count: number | undefined,
+): string {
+  const { length } = bounds
+  const format = own.get('format')
+  const before = [...kept.map(({ text }) => text), ...(format === undefined ? [] : [`format=${format}`])]
+  const hasMore = length === undefined ? count === undefined || count === size : start + size < length
+  const links = Object.entries(targetsAround(start, size, length, hasMore)).flatMap(([rel, target]) => {
+    if (target === undefined) return []
+    const index = target.kind === 'index' ? target.index : 0
+    const limit = allowedCount(bounds, index, size)
+    // Nothing from there on may be had.
+    if (limit === 0) return []
+    const query = [...before, `start=${index}`, `limit=${limit}`].join('&')
+    return [{ rel, href: `${asked.isAbsolute ? `${asked.root}/terms` : ''}?${query}` }]
+  })
+  return formatLinks(links)
+}
+
+function refused({ status, message, maxSize, contentRange }: PageError): SequenceAnswer {
+  const problem = {
+    status,
+    title: TITLES[status],
+    detail: message,
+    ...(maxSize !== undefined && { maxLimit: maxSize }),
+  }
+  return { kind: 'problem', problem, fields: { 'Content-Range': contentRange } }
+}
+
+function problem(status: number, title: string, detail: string, fields: PageFields = {}): SequenceAnswer {
+  const content: Problem = { status, title, detail }
+  return { kind: 'problem', problem: content, fields }
+}
+
+function notAllowed(): SequenceAnswer {
+  return problem(405, 'Method Not Allowed', `It takes ${METHODS}`, { Allow: METHODS })
+}
+
+function notAcceptable(): SequenceAnswer {
+  return problem(406, 'Not Acceptable', `Terms are given as ${TYPES.join(', ')}`, { Vary: 'Accept' })
+}
+
+function notFound(length: number | undefined): SequenceAnswer {
+  const known = length === undefined ? 'The sequence ends before it' : `The sequence has ${length} terms`
+  return problem(404, 'Not Found', known)
+}

@@ -1,0 +1,140 @@
+import { validateHeaderValue } from 'node:http'
+import { duration, flag, knownOptions, numberBetween, oneOf, positiveInteger, quote } from '../../core/options.ts'
+import type { Sequence } from '../../core/sequence/contract.ts'
+import type { CountedNumbers } from '../../core/sequence/formats.ts'
+import { keptReader } from '../../core/sequence/kept-reader.ts'
+import type { AnswerLimits } from '../../core/sequence/term-plan.ts'
+import type { TermReader } from '../../core/sequence/term-reader.ts'
+import type { KeyvLike } from '../../core/store/keyv.ts'
+import type { Store } from '../../core/store/store.ts'
+import { prefixOption } from './page-endpoint.ts'
+
+export interface SequenceRouterOptions {
+  /** What to answer with: `fibonacci`, `primes`, or one of your own by `defineSequence`. */
+  readonly sequence: Sequence
+  /**
+   * Where computed terms are kept, of sequences that are deterministic: a Store or a Keyv. Processes that share it go on
+   * from what any of them has computed. Default: the memory store that this process shares.
+   */
+  readonly store?: Store | KeyvLike | undefined
+  /** Terms that are computed and kept together, of sequences that cannot be entered anywhere. Default 250. */
+  readonly blockSize?: number | undefined
+  /** ms for one call of the store. Default 100. */
+  readonly storeTimeout?: number | undefined
+  /** Terms of an answer whose size is not asked for. Default 100, or `limits.page.count` where that is less. */
+  readonly limit?: number | undefined
+  /** The most that one answer may be, by prediction: what would be more is refused before anything is computed. */
+  readonly limits?: SequenceLimits | undefined
+  /**
+   * Whether the root also answers `?count=n`, with `{ "results": [...] }` of numbers. `exact`: a number that not every
+   * reader of JSON could hold, beyond 2^53 - 1, is a string; `numbers`: all are numbers. Default: it does not.
+   */
+  readonly counted?: CountedNumbers | undefined
+  /** The field Cache-Control. */
+  readonly cacheControl?: SequenceCacheControl | undefined
+  /** Whether links are absolute behind a proxy that the application trusts. Default true; elsewhere they never are. */
+  readonly absolute?: boolean | undefined
+  /** How often a silent event stream says that it is alive, ms. Default 15,000. */
+  readonly heartbeat?: number | undefined
+  /** The path beneath which it answers, such as `/fibonacci`; '' for everything. */
+  readonly prefix?: string | undefined
+}
+
+export interface SequenceLimits {
+  /** Of pages and single terms. Default 1,000 terms, 32 MiB, 1,000 ms. */
+  readonly page?: Partial<AnswerLimits> | undefined
+  /** Of what is sent as it comes: arrays, NDJSON and event streams. Default 1,000,000 terms, 256 MiB, 30,000 ms. */
+  readonly stream?: Partial<AnswerLimits> | undefined
+}
+
+export interface SequenceCacheControl {
+  /**
+   * Where the URL has both start and limit. Default `public, max-age=31536000, immutable`, and none for a sequence that
+   * is not deterministic.
+   */
+  readonly fixed?: string | undefined
+  /** Elsewhere. Default `public, max-age=60`, and none for a sequence that is not deterministic. */
+  readonly open?: string | undefined
+}
+
+/** The options, checked and complete. */
+export interface SequenceSettings {
+  readonly sequence: Sequence
+  readonly reader: TermReader
+  readonly limit: number
+  readonly limits: { readonly page: AnswerLimits; readonly stream: AnswerLimits }
+  readonly counted: CountedNumbers | undefined
+  readonly cacheControl: { readonly fixed: string | undefined; readonly open: string | undefined }
+  readonly isAbsolute: boolean
+  readonly heartbeat: number
+  readonly prefix: string
+}
+
+const MB = 1024 * 1024
+const PAGE: AnswerLimits = { count: 1_000, bytes: 32 * MB, time: 1_000 }
+const STREAM: AnswerLimits = { count: 1_000_000, bytes: 256 * MB, time: 30_000 }
+const KNOWN = [
+  ...['sequence', 'store', 'blockSize', 'storeTimeout', 'limit', 'limits'],
+  ...['counted', 'cacheControl', 'absolute', 'heartbeat', 'prefix'],
+]
+
+/** @throws TypeError or RangeError with the value quoted. */
+export function sequenceSettings(options: SequenceRouterOptions): SequenceSettings {
+  knownOptions('sequenceRouter', options, KNOWN)
+  const { store, blockSize, storeTimeout, limits, counted, absolute, heartbeat, prefix = '' } = options ?? {}
+  const sequence = sequenceOption(options?.sequence)
+  knownOptions('limits', limits, ['page', 'stream'])
+  const page = limitsOption('limits.page', limits?.page, PAGE)
+  const limit = positiveInteger('limit', options.limit, Math.min(100, page.count))
+  if (limit > page.count) throw new RangeError(`limit must be at most limits.page.count, ${page.count}, not ${limit}`)
+  return {
+    sequence,
+    reader: keptReader(sequence, { store, blockSize, storeTimeout }),
+    limit,
+    limits: { page, stream: limitsOption('limits.stream', limits?.stream, STREAM) },
+    counted:
+      counted === undefined ? undefined : oneOf<CountedNumbers>('counted', counted, ['exact', 'numbers'], 'exact'),
+    cacheControl: cacheControlOption(options.cacheControl, sequence.deterministic),
+    isAbsolute: flag('absolute', absolute, true),
+    heartbeat: duration('heartbeat', heartbeat, 15_000),
+    prefix: prefixOption(prefix === '*' ? undefined : prefix),
+  }
+}
+
+function sequenceOption(sequence: unknown): Sequence {
+  const given = Object(sequence) as Partial<Sequence>
+  if (typeof given.id === 'string' && typeof given.states === 'function' && typeof given.cost === 'function') {
+    return given as Sequence
+  }
+  throw new TypeError(
+    `sequenceRouter: sequence must be fibonacci or another one, made by defineSequence, not ${quote(sequence)}`,
+  )
+}
+
+function limitsOption(name: string, given: Partial<AnswerLimits> | undefined, fallback: AnswerLimits): AnswerLimits {
+  knownOptions(name, given, ['count', 'bytes', 'time'])
+  return {
+    count: positiveInteger(`${name}.count`, given?.count, fallback.count),
+    bytes: numberBetween(`${name}.bytes`, given?.bytes, 1, Number.MAX_VALUE, fallback.bytes),
+    time: numberBetween(`${name}.time`, given?.time, 0, Number.MAX_VALUE, fallback.time),
+  }
+}
+
+function cacheControlOption(
+  given: SequenceCacheControl | undefined,
+  isDeterministic: boolean,
+): SequenceSettings['cacheControl'] {
+  knownOptions('cacheControl', given, ['fixed', 'open'])
+  const usual = isDeterministic ? { fixed: 'public, max-age=31536000, immutable', open: 'public, max-age=60' } : {}
+  return {
+    fixed: fieldValue('cacheControl.fixed', given?.fixed) ?? usual.fixed,
+    open: fieldValue('cacheControl.open', given?.open) ?? usual.open,
+  }
+}
+
+function fieldValue(name: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a string, not ${quote(value)}`)
+  validateHeaderValue('Cache-Control', value)
+  return value
+}
