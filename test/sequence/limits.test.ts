@@ -39,6 +39,12 @@ test('an index far out affords nothing, at once', () => {
   }
 })
 
+test('without an end the most that would do is told, too', () => {
+  const { largestCount } = judgeCost(fibonacci, { start: 0, count: Infinity }, limits) as { largestCount: number }
+  expect(judgeCost(fibonacci, { start: 0, count: largestCount }, limits).type).toBe('affordable')
+  expect(judgeCost(fibonacci, { start: 0, count: largestCount + 1 }, limits).type).toBe('excessive')
+})
+
 test('a kept state makes affordable what is not from the first term', () => {
   const range = { start: 1e9, count: 10 }
   expect(judgeCost(primes, range, limits).type).toBe('excessive')
@@ -59,4 +65,10 @@ test('of a sequence that says nothing, terms before the start cost unless there 
   const jumping = { ...plain, jump: (n: number) => n }
   expect(defineSequence(plain).cost(1e6, 10).time).toBeGreaterThan(100 * defineSequence(jumping).cost(1e6, 10).time)
   expect(defineSequence(plain).cost(1e6, 10, 999_999)).toEqual(defineSequence(jumping).cost(1e6, 10))
+})
+
+test('terms beyond the end cost nothing', () => {
+  const short = defineSequence({ id: 'short', start: () => 0, next: (n: number) => n + 1, length: 10 })
+  expect(judgeCost(short, { start: 4, count: 1e12 }, limits)).toEqual({ type: 'affordable', cost: short.cost(4, 6) })
+  expect(judgeCost(short, { start: 20, count: 5 }, limits)).toMatchObject({ type: 'affordable', cost: { bytes: 0 } })
 })

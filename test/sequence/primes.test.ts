@@ -51,6 +51,6 @@ test('the state of the last one is the last one', async () => {
   for await (const { last } of walk(primes, { start: 3, count: 2 })) expect(last).toEqual({ index: 4, state: 11 })
 })
 
-test.each(['', '"7"', '1', '7.5', '[7]', 'null'])('a state is not read from %s', (text) => {
+test.each(['', '"7"', '1', '4', '7.5', '[7]', 'null'])('a state is not read from %s', (text) => {
   expect(() => primes.decode(Buffer.from(text))).toThrow()
 })

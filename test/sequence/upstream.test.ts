@@ -117,3 +117,20 @@ test('takes a function and known options', () => {
   expect(() => fromUpstream(async () => ({ items: [] }), { id: 'x', pageSize: 3 } as never)).toThrow('pageSize')
   expect(() => fromUpstream(async () => ({ items: [] }), { id: 'x', prefetch: 3 } as never)).toThrow('prefetch')
 })
+
+test('a stored state asks for its page again only where something on it was not read', async () => {
+  const { fetchPage, asked } = upstreamOf([3, 3, 3])
+  const upstream = fromUpstream(fetchPage, { id: 'numbers' })
+  for (const [index, first] of [
+    [3, 1],
+    [4, 1],
+    [5, 2],
+  ] as const) {
+    for await (const { last } of walk(upstream, { start: index, count: 1 })) {
+      fetchPage.mockClear()
+      const state = upstream.decode(upstream.encode(last.state))
+      expect(await textsOf(upstream, { start: index + 1, count: 1, kept: { index, state } })).toEqual([`${index + 1}`])
+      expect(asked()).toEqual([first])
+    }
+  }
+})

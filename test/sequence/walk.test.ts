@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type Clock, defineSequence, fibonacci, type Kept, primes, type Sequence, walk } from '../../src/index.ts'
@@ -173,18 +174,27 @@ test('a walk that is aborted from the start computes nothing', async () => {
 
 test('a walk leaves no listener on its signal', async () => {
   const { signal } = new AbortController()
-  let listeners = 0
-  const add = signal.addEventListener.bind(signal)
-  const remove = signal.removeEventListener.bind(signal)
-  signal.addEventListener = (...args: Parameters<typeof add>) => {
-    listeners++
-    add(...args)
-  }
-  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-    listeners--
-    remove(...args)
-  }
-  await textsOf(primes, { count: 10, signal })
-  for await (const _ of walk(primes, { signal })) break
-  expect(listeners).toBe(0)
+  const waiting = defineSequence<number>({
+    id: 'waiting',
+    states: async function* (after = -1) {
+      for (let n = after + 1; ; n++) yield n
+    },
+    jump: async (n) => n,
+  })
+  await textsOf(waiting, { start: 3, count: 100, signal })
+  for await (const { index } of walk(waiting, { signal })) if (index === 9) break
+  expect(getEventListeners(signal, 'abort')).toEqual([])
+})
+
+test('an abort is not kept waiting by a jump that does not hear of it', async () => {
+  const stuck = defineSequence<number>({
+    id: 'stuck',
+    start: () => 0,
+    next: (n) => n + 1,
+    jump: () => new Promise(() => {}),
+  })
+  const reason = new Error('gone')
+  const leaver = new AbortController()
+  setTimeout(() => leaver.abort(reason), 20)
+  await expect(textsOf(stuck, { start: 5, signal: leaver.signal })).rejects.toBe(reason)
 })

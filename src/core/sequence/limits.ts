@@ -13,7 +13,7 @@ export type CostVerdict =
   | { readonly type: 'affordable'; readonly cost: Cost }
   | { readonly type: 'excessive'; readonly cost: Cost; readonly largestCount: number }
 
-/** Judges `count` terms from `start` before any is computed; `kept` as for `cost` of a Sequence. */
+/** Judges `count` terms from `start`, or those that there are, before any is computed; `kept` as for `cost` of a Sequence. */
 export function judgeCost(
   sequence: Pick<Sequence, 'cost'>,
   range: { readonly start: number; readonly count: number; readonly kept?: number | undefined },
@@ -21,9 +21,12 @@ export function judgeCost(
 ): CostVerdict {
   const costOf = (count: number): Cost => sequence.cost(range.start, count, range.kept)
   const isWithin = ({ bytes, time }: Cost): boolean => bytes <= limits.bytes && time <= limits.time
-  const cost = costOf(range.count)
+  const left = Math.max((sequence.length ?? Infinity) - range.start, 0)
+  const wanted = Math.min(range.count, left)
+  const cost = costOf(wanted)
   if (isWithin(cost)) return { type: 'affordable', cost }
-  return { type: 'excessive', cost, largestCount: largest(range.count, (count) => isWithin(costOf(count))) }
+  const excessive = Math.min(wanted, Number.MAX_SAFE_INTEGER)
+  return { type: 'excessive', cost, largestCount: largest(excessive, (count) => isWithin(costOf(count))) }
 }
 
 /** The largest number below `excessive` that fits, 0 where none does; whatever is below one that fits does, too. */
