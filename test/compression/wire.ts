@@ -3,6 +3,7 @@ import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from '
 import type { Duplex, Readable } from 'node:stream'
 import zlib from 'node:zlib'
 import type { Coding } from 'breakwater'
+import { decode } from '../support/decode.ts'
 
 /** What came over the wire. */
 export interface Got {
@@ -52,24 +53,9 @@ export async function ask(port: number, acceptEncoding: string | undefined, aski
   return { status: response.statusCode ?? 0, headers, lines, bytes, text, trailers, whole }
 }
 
-/** Content without its coding. */
-export function decoded(bytes: Buffer, coding: string | undefined): Buffer {
-  if (bytes.length === 0) return bytes
-  switch (coding) {
-    case undefined:
-    case 'identity':
-      return bytes
-    case 'gzip':
-      return zlib.gunzipSync(bytes)
-    case 'deflate':
-      return zlib.inflateSync(bytes)
-    case 'br':
-      return zlib.brotliDecompressSync(bytes)
-    case 'zstd':
-      return zlib.zstdDecompressSync(bytes)
-    default:
-      throw new Error(`There is no coding ${coding}`)
-  }
+/** Content without its coding; where nothing was sent, there is none. */
+export function decoded(bytes: Buffer, coding = 'identity'): Buffer {
+  return bytes.length === 0 ? bytes : decode(coding, bytes)
 }
 
 export const codings: readonly Coding[] = ['zstd', 'br', 'gzip', 'deflate']
