@@ -11,35 +11,56 @@ export interface KeysResult {
   readonly resident: readonly [number, number]
   /** Bytes of resident memory that a key beyond the first 100,000 adds. */
   readonly slope: number
+  /** The least and the most of that in any run. */
+  readonly slopes: readonly [least: number, most: number]
+  /** The same for what is in use after a full collection. */
+  readonly liveSlope: number
   /** CPU of the last 100,000 stores over that of the first 100,000. */
   readonly slowdown: number
 }
 
 const FIRST = 100_000
 
-/** The run of three whose resident memory grew neither most nor least: V8 grows its heap in steps of megabytes. */
-export async function middleOfThree(settings: KeysSettings): Promise<KeysResult> {
-  const runs = [await measureKeys(settings), await measureKeys(settings), await measureKeys(settings)]
-  return runs.sort((a, b) => a.slope - b.slope)[1] as KeysResult
-}
-
-/** Stores `keys` answers under keys of their own, in a process of its own with default flags. */
-async function measureKeys(settings: KeysSettings): Promise<KeysResult> {
-  const samples = await run(settings)
-  const after = samples.filter(({ keys }) => keys >= FIRST)
-  const last = samples.at(-1) as Sample
-  const cpu = (of: readonly Sample[]): number => of.reduce((sum, sample) => sum + sample.cpu, 0)
+/**
+ * The run of three whose resident memory grew neither most nor least: V8 grows its heap in steps of megabytes, which are
+ * bytes a key. Whether anything is left behind for each key is seen in a fourth, where garbage is collected.
+ */
+export async function measureKeys(keys: number, maxBytes: number): Promise<KeysResult> {
+  const runs: (readonly Sample[])[] = []
+  for (let i = 0; i < 3; i++) runs.push(await run({ keys, maxBytes, collects: false }))
+  runs.sort((a, b) => slopeOf(a, 'resident') - slopeOf(b, 'resident'))
+  const collected = await run({ keys, maxBytes, collects: true })
+  const [least, middle, most] = runs as [readonly Sample[], readonly Sample[], readonly Sample[]]
+  const last = middle.at(-1) as Sample
   return {
-    maxBytes: settings.maxBytes,
-    accounted: Math.max(...samples.map(({ accounted }) => accounted)),
+    maxBytes,
+    accounted: Math.max(...runs.flat().map(({ accounted }) => accounted)),
     entries: last.entries,
-    resident: [(after[0] as Sample).resident, last.resident],
-    slope: slope(after.map(({ keys, resident }) => ({ x: keys, y: resident }))),
-    slowdown:
-      cpu(samples.filter(({ keys }) => keys > last.keys - FIRST)) / cpu(samples.filter(({ keys }) => keys <= FIRST)),
+    resident: [(later(middle)[0] as Sample).resident, last.resident],
+    slope: slopeOf(middle, 'resident'),
+    slopes: [slopeOf(least, 'resident'), slopeOf(most, 'resident')],
+    liveSlope: slopeOf(collected, 'used'),
+    slowdown: slowdown(middle),
   }
 }
 
+function later(samples: readonly Sample[]): readonly Sample[] {
+  return samples.filter(({ keys }) => keys >= FIRST)
+}
+
+function slopeOf(samples: readonly Sample[], memory: 'resident' | 'used'): number {
+  return slope(later(samples).map((sample) => ({ x: sample.keys, y: sample[memory] })))
+}
+
+function slowdown(samples: readonly Sample[]): number {
+  const { keys } = samples.at(-1) as Sample
+  const cpu = (of: readonly Sample[]): number => of.reduce((sum, sample) => sum + sample.cpu, 0)
+  return (
+    cpu(samples.filter((sample) => sample.keys > keys - FIRST)) / cpu(samples.filter((sample) => sample.keys <= FIRST))
+  )
+}
+
+/** Stores `keys` answers under keys of their own, in a process of its own with default flags. */
 function run(settings: KeysSettings): Promise<readonly Sample[]> {
   return new Promise((resolve, reject) => {
     const samples: Sample[] = []

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { bars } from './bars.ts'
 import { measureClients } from './clients.ts'
 import { installPeers } from './install.ts'
-import { middleOfThree } from './keys.ts'
+import { measureKeys } from './keys.ts'
 import { report } from './report.ts'
 import type { Results } from './results.ts'
 import { HITS, MISS } from './scenarios.ts'
@@ -43,7 +43,7 @@ async function measureAll(): Promise<Results> {
     miss: await told(MISS.name, () => measure(MISS, effort)),
     clients: await told('undici', () => measureClients(effort)),
     stampede: runs,
-    keys: await told('keys', () => middleOfThree({ keys: Number(values.keys), maxBytes: 64 * 1024 ** 2 })),
+    keys: await told('keys', () => measureKeys(Number(values.keys), 64 * 1024 ** 2)),
   }
 }
 

@@ -1,7 +1,7 @@
-import { bars } from './bars.ts'
+import { bars, halfText, rangeText } from './bars.ts'
 import { machine } from './machine.ts'
 import type { Results } from './results.ts'
-import { type Figures, ratio } from './servers.ts'
+import { type Figures, ratios, STARTS } from './servers.ts'
 import { median } from './statistics.ts'
 
 const LABELS: Readonly<Record<string, string>> = {
@@ -38,7 +38,10 @@ Written by \`npm run bench\`, which installs the peers into \`bench\` when it is
 - CPU is the time that the process under test was on a CPU, all its threads together, divided by the requests that were
   answered: \`process.cpuUsage\`. Other processes disturb it far less than they disturb requests a second.
 - ${rounds} rounds after a warm-up; in each round every subject is measured for ${seconds} s, one after the other, all of them
-  alive all the time. Figures are medians over the rounds; shares are medians of the rounds' own ratios.
+  alive all the time. Servers are started ${STARTS} times, each time for a part of the rounds. Figures are medians over the
+  rounds; shares are medians of the rounds' own ratios, and the scatter is where the middle half of those lies. Two
+  processes that run the same code differ by a tenth and more, and so do two runs of this: what lies closer together
+  than that is not told apart.
 - Load: ${generator}, one thread, 50 connections kept alive, loopback; for 304 a small generator of our own, because some
   subjects send Content-Length with a 304 and wrk then waits for content.
 - Everything has the defaults it ships with, the guard included; \`NODE_ENV\` is \`production\`.
@@ -47,11 +50,12 @@ Written by \`npm run bench\`, which installs the peers into \`bench\` when it is
 ## What was to be reached
 
 ${table(
-  ['what', 'bar', 'figure', '', 'without any policy'],
-  bars(results).map(({ what, bar, figure, reached, bare }) => [
+  ['what', 'bar', 'figure', 'scatter', '', 'without any policy'],
+  bars(results).map(({ what, bar, figure, scatter, reached, bare }) => [
     what,
     bar,
     figure,
+    scatter ?? '',
     reached ? 'reached' : 'not reached',
     bare ?? '',
   ]),
@@ -65,7 +69,7 @@ or a Map that keeps whatever comes. It is no bar. [decisions/0007](decisions/000
 ${hits
   .map(
     ({ scenario, figures }) =>
-      `### ${scenario.name}\n\n${cpuTable(figures, 'share of node:http', (name) => ratio(figures, name, 'raw'))}`,
+      `### ${scenario.name}\n\n${cpuTable(figures, 'share of node:http', (name) => ratios(figures, name, 'raw'))}`,
   )
   .join('\n\n')}
 
@@ -73,13 +77,13 @@ ${hits
 
 Every request asks for another URL; the answer is JSON of 2 KB.
 
-${cpuTable(miss, 'times the framework alone', (name) => 1 / ratio(miss, name, /koa/.test(name) ? 'koa' : 'express'))}
+${cpuTable(miss, 'times the framework alone', (name) => ratios(miss, /koa/.test(name) ? 'koa' : 'express', name))}
 
 ## undici
 
 \`request()\` and \`body.text()\`, 50 at a time, one URL of 2 KB; CPU of the client process.
 
-${cpuTable(clients, "cheaper than undici's cache", (name) => ratio(clients, name, 'undici-cache'))}
+${cpuTable(clients, "cheaper than undici's cache", (name) => ratios(clients, name, 'undici-cache'))}
 
 ## 200 requests at once, nothing stored
 
@@ -93,6 +97,9 @@ ${table(
 ## 1,000,000 keys
 
 Answers of 2 KB under ever new keys, in a store of ${(keys.maxBytes / 1024 ** 2).toFixed(0)} MiB, in a process of its own with default heap flags.
+Three runs, of which this is the one with the middle slope: a line through samples every 10,000 keys. V8 grows its heap
+in steps of megabytes, at no fixed time, so that one step in a million keys is some bytes a key of resident memory. What
+is in use after a full collection, in a fourth run, does without those steps: it shows whether anything is left behind.
 
 ${table(
   ['', ''],
@@ -102,16 +109,23 @@ ${table(
     ['resident memory after 100,000 keys', `${(keys.resident[0] / 1024 ** 2).toFixed(0)} MiB`],
     ['resident memory after all', `${(keys.resident[1] / 1024 ** 2).toFixed(0)} MiB`],
     ['slope of resident memory from 100,000 keys on', `${keys.slope.toFixed(2)} bytes a key`],
+    ['of all three runs', `${rangeText(keys.slopes)} bytes a key`],
+    ['slope of what is in use after a collection', `${keys.liveSlope.toFixed(2)} bytes a key`],
     ['CPU of the last 100,000 stores over that of the first', keys.slowdown.toFixed(2)],
   ],
 )}
 `
 }
 
-function cpuTable(figures: Figures, heading: string, figure: (name: string) => number): string {
+function cpuTable(figures: Figures, heading: string, shares: (name: string) => readonly number[]): string {
   return table(
-    ['', 'CPU µs a request', heading],
-    [...figures].map(([name, values]) => [label(name), median(values).toFixed(1), figure(name).toFixed(2)]),
+    ['', 'CPU µs a request', heading, 'scatter'],
+    [...figures].map(([name, values]) => [
+      label(name),
+      median(values).toFixed(1),
+      median(shares(name)).toFixed(2),
+      halfText(shares(name)),
+    ]),
   )
 }
 

@@ -32,6 +32,8 @@ interface Running {
 }
 
 const PATH = '/item/1'
+/** How often the processes of all subjects begin anew. */
+export const STARTS = 3
 /** Who repeats whose answer. */
 const MODELS: Partial<Record<SubjectName, SubjectName>> = {
   raw: 'shield',
@@ -41,22 +43,40 @@ const MODELS: Partial<Record<SubjectName, SubjectName>> = {
 export const generator: Generator = hasWrk() ? wrk : sockets
 export const generatorName = hasWrk() ? 'wrk' : 'sockets of our own'
 
-/** Measures all subjects of a scenario, one after the other in each round, all of them alive all the time. */
+/**
+ * Measures all subjects of a scenario, one after the other in each round, all of them alive all the time. A few times
+ * on the way their processes begin anew, as two processes that run the same code differ for as long as they live.
+ */
 export async function measure(scenario: ServerScenario, { rounds, seconds }: Effort): Promise<Figures> {
+  const figures = new Map<string, number[]>(scenario.subjects.map((name) => [name, []]))
+  const starts = Math.min(STARTS, rounds)
+  for (let start = 0; start < starts; start++) {
+    const first = Math.floor((rounds * start) / starts)
+    const end = Math.floor((rounds * (start + 1)) / starts)
+    await measureRounds(scenario, [first, end], seconds, figures)
+  }
+  return figures
+}
+
+/** Rounds, from `first` to the one before `end`, with processes of their own. */
+async function measureRounds(
+  scenario: ServerScenario,
+  [first, end]: readonly [first: number, end: number],
+  seconds: number,
+  figures: ReadonlyMap<string, number[]>,
+): Promise<void> {
   const running: Running[] = []
   try {
     // Those who repeat an answer come last.
     const names = [...scenario.subjects].sort((a, b) => Number(a in MODELS) - Number(b in MODELS))
     for (const name of names) running.push(await start(name, scenario, running))
     for (const each of running) await run(each, scenario, seconds, 'warm')
-    const figures = new Map<string, number[]>(scenario.subjects.map((name) => [name, []]))
-    for (let round = 0; round < rounds; round++) {
+    for (let round = first; round < end; round++) {
       // Turned around every other round, so that nobody always follows the same one.
       for (const each of round % 2 === 0 ? running : [...running].reverse()) {
         figures.get(each.name)?.push(await run(each, scenario, seconds, String(round)))
       }
     }
-    return figures
   } finally {
     await Promise.all(running.map(({ child }) => child.stop()))
   }
@@ -102,9 +122,14 @@ async function run(
   return (after.cpu - before.cpu) / answers
 }
 
-/** How often a subject's CPU time for a request fits into another's, by the rounds: the median of their ratios. */
-export function ratio(figures: Figures, of: string, to: string): number {
+/** How often a subject's CPU time for a request fits into another's: one number for each round. */
+export function ratios(figures: Figures, of: string, to: string): readonly number[] {
   const own = figures.get(of) ?? []
   const others = figures.get(to) ?? []
-  return median(others.map((other, round) => other / (own[round] ?? Number.NaN)))
+  return others.map((other, round) => other / (own[round] ?? Number.NaN))
+}
+
+/** The same as one number: the median over the rounds. */
+export function ratio(figures: Figures, of: string, to: string): number {
+  return median(ratios(figures, of, to))
 }

@@ -4,7 +4,14 @@ import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ask, patience, root, start } from './program.ts'
 
-const pages = ['README.md', 'docs/cache.md', 'docs/own-store.md', 'docs/circuit-breaker.md']
+const pages = [
+  'README.md',
+  'docs/cache.md',
+  'docs/circuit-breaker.md',
+  'docs/compression.md',
+  'docs/own-store.md',
+  'docs/pagination.md',
+]
 
 interface Block {
   readonly page: string
@@ -78,6 +85,58 @@ describe('the code in the documentation', () => {
     expect(await program.ended()).toBe(0)
     const refused = 'not asked, open'
     expect(program.lines()).toEqual([...Array(3).fill('asked, failed'), refused, 'an answer', 'closed'])
+  })
+
+  test.each([1, 2])(
+    'a page is decoded and stored in both orders of composition: %i',
+    { timeout: patience },
+    async (i) => {
+      const block = blocks('docs/compression.md').filter(({ mark }) => mark === 'run')[i]
+      const program = start(write(`upstream-${i}.ts`, (block as Block).code))
+      expect(await program.ended()).toBe(0)
+      const [first, second] = program.lines()
+      expect(first).toBe('a page Breakwater; fwd=uri-miss; stored')
+      expect(second).toMatch(/^a page Breakwater; hit; ttl=\d+$/)
+    },
+  )
+
+  test('the first page and paginate() do what their comments say', { timeout: patience }, async () => {
+    const [router, pure] = blocks('docs/pagination.md').filter(({ mark }) => mark === 'run')
+    const printed = 'app.listen(0, "127.0.0.1", function () { console.log("http://127.0.0.1:" + this.address().port) })'
+    const served = start(write('pages.js', (router as Block).code.replace('app.listen(3000)', printed)))
+    try {
+      const { status, headers, text } = await ask(`${await served.address()}/books?page=2&sort=id`)
+      const [first, last] = ['?sort=id&page=1&size=20', '?sort=id&page=3&size=20']
+      const links = `<${first}>; rel="first", <${first}>; rel="prev", <${last}>; rel="next", <${last}>; rel="last"`
+      expect([status, headers.get('link'), headers.get('x-total-count')]).toEqual([200, links, '45'])
+      expect(text).toMatch(/^\[{"id":21},{"id":22},/)
+    } finally {
+      await served.stop()
+    }
+    const program = start(write('paginate.ts', (pure as Block).code))
+    expect(await program.ended()).toBe(0)
+    const said = [...(pure as Block).code.matchAll(/^console\.log\(.*\) \/\/ (.*)$/gm)].map(([, line]) => line)
+    expect(program.lines()).toEqual(said)
+  })
+
+  test('the first compression counts what the text below it says', { timeout: patience }, async () => {
+    const [block] = blocks('docs/compression.md').filter(({ mark }) => mark === 'run')
+    const printed = 'app.listen(0, "127.0.0.1", function () { console.log("http://127.0.0.1:" + this.address().port) })'
+    const program = start(write('compression.js', (block as Block).code.replace('app.listen(3000)', printed)))
+    try {
+      const address = await program.address()
+      for (let i = 0; i < 2; i++) {
+        // It decodes.
+        const answer = await fetch(`${address}/prices`, { headers: { 'accept-encoding': 'gzip' } })
+        expect(answer.headers.get('content-encoding')).toBe('gzip')
+        expect(answer.headers.get('vary')).toBe('Accept-Encoding')
+        expect(await answer.json()).toHaveLength(500)
+      }
+      const { gzip } = JSON.parse((await ask(`${address}/counts`)).text)
+      expect(gzip).toMatchObject({ encoded: 1, reused: 1 })
+    } finally {
+      await program.stop()
+    }
   })
 
   test('relative links lead somewhere', () => {

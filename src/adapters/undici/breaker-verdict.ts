@@ -15,6 +15,7 @@ export type Verdict = 'success' | 'failure' | 'rate-limit' | 'neutral'
 /** Errors that do not tell of the upstream: the caller's or this process's own doing, and another breaker's refusal. */
 const NEUTRAL = new Set([
   'CIRCUIT_OPEN',
+  'RESPONSE_TOO_LARGE',
   'UND_ERR_ABORTED',
   'UND_ERR_CLOSED',
   'UND_ERR_DESTROYED',

@@ -2,6 +2,7 @@ import type { Controller } from './types.ts'
 
 /** Errors that tell of the caller's own doing: nothing was wrong with the origin. */
 const OWN_DOING = new Set([
+  'RESPONSE_TOO_LARGE',
   'UND_ERR_ABORTED',
   'UND_ERR_CLOSED',
   'UND_ERR_DESTROYED',

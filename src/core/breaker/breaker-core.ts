@@ -116,6 +116,8 @@ export class BreakerCore implements PermitOwner {
 
   responded(permit: CallPermit): void {
     if (permit.respondedAt !== undefined) return
+    // Reading the clock is the dearest part of a call, and the time of the head says only whether it was slow.
+    if (permit.slot === NO_SLOT && this.settings.slowCallDuration === Infinity) return
     this.resumed(permit)
     const now = this.#now()
     permit.respondedAt = now

@@ -72,18 +72,37 @@ export class Compressor {
    * @internal An encoding of content: found, made at once, or made in a thread; `stream` where it is too large for that.
    */
   encode(whole: WholeContent, coding: Coding): Variant | Promise<Variant> | 'stream' {
-    const { content, identity, isShareable } = whole
+    const { content, identity } = whole
     if (content.length > LARGEST_REMEMBERED) return 'stream'
     const encoder = this.#encoder(coding)
     const key = this.#variants.keyOf(content, identity, encoder)
     const found = this.#variants.find(key)
-    if (found !== undefined) return this.#tellReuse(found, coding, content.length)
+    if (found !== undefined) return this.#reused(found, coding, content.length)
     if (content.length <= LARGEST_AT_ONCE && !encoder.isSlow) {
       const made = this.#encodeNow(content, encoder)
       this.#variants.keep(key, made)
       return made
     }
-    return this.#encodeInThread(key, content, encoder, isShareable)
+    return this.#encodeInThread(key, whole, encoder)
+  }
+
+  /** @internal The name of an encoding, to be asked for again. `identity` as in `WholeContent`. */
+  keyOf(content: Uint8Array, identity: string, coding: Coding): string {
+    return this.#variants.keyOf(content, identity, this.#encoder(coding))
+  }
+
+  /** @internal The encoding of that name, where this process has one. Who sends it tells so with `tellReuse`. */
+  encodingOf(key: string): Buffer | undefined {
+    return this.#variants.find(key)?.encoded
+  }
+
+  /** @internal An encoding was used again. */
+  tellReuse(coding: Coding, bytes: number, encodedBytes: number): void {
+    const tally = this.#tallies.of(coding)
+    tally.reused++
+    tally.bytes += bytes
+    tally.encodedBytes += encodedBytes
+    if (variants.hasSubscribers) variants.publish({ coding, bytes, encodedBytes })
   }
 
   /** @internal Encodes content as it comes. */
@@ -103,13 +122,16 @@ export class Compressor {
     return this.#judge('sync', content.length, encoder.encodeNow(content), encoder, started)
   }
 
-  async #encodeInThread(key: string, content: Uint8Array, encoder: Encoder, isShareable: boolean): Promise<Variant> {
+  async #encodeInThread(key: string, whole: WholeContent, encoder: Encoder): Promise<Variant> {
+    const { identity, isShareable } = whole
+    // Should its owner change it meanwhile, the encoding would be remembered for what it was.
+    const content = identity === undefined ? new Uint8Array(whole.content) : whole.content
     let isOurs = false
     const variant = await this.#variants.findOrMake(key, isShareable, () => {
       isOurs = true
       return this.#inThread(content, encoder)
     })
-    return isOurs ? variant : this.#tellReuse(variant, encoder.coding, content.length)
+    return isOurs ? variant : this.#reused(variant, encoder.coding, content.length)
   }
 
   #inThread(content: Uint8Array, encoder: Encoder): Promise<Variant> {
@@ -151,14 +173,8 @@ export class Compressor {
     if (encodings.hasSubscribers) encodings.publish({ coding, bytes, encodedBytes, how, duration })
   }
 
-  #tellReuse(variant: Variant, coding: Coding, bytes: number): Variant {
-    const encodedBytes = variant.encoded?.length
-    if (encodedBytes === undefined) return variant
-    const tally = this.#tallies.of(coding)
-    tally.reused++
-    tally.bytes += bytes
-    tally.encodedBytes += encodedBytes
-    if (variants.hasSubscribers) variants.publish({ coding, bytes, encodedBytes })
+  #reused(variant: Variant, coding: Coding, bytes: number): Variant {
+    if (variant.encoded !== undefined) this.tellReuse(coding, bytes, variant.encoded.length)
     return variant
   }
 }

@@ -11,7 +11,7 @@ export interface Sink {
   fail(error: Error): void
 }
 
-/** Bytes of content that wait to be encoded, above which `write` asks to wait: Node's own for responses. */
+/** Bytes of content that wait to be encoded, above which `write` asks to wait. */
 const HIGH_WATER = 64 * 1024
 /** Bytes of content that are handed to zlib at once, so that what comes out of one step is small, too. */
 const LARGEST_STEP = 64 * 1024

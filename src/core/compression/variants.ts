@@ -51,7 +51,11 @@ export class Variants {
 
   /** Keeps an encoding in this process. */
   keep(key: string, variant: Variant): void {
-    void this.#near.set(key, itemOf(variant), LIFETIME)
+    void this.#near.set(
+      key,
+      itemOf(variant.encoded === undefined ? variant : { encoded: alone(variant.encoded) }),
+      LIFETIME,
+    )
   }
 
   /**
@@ -112,4 +116,12 @@ function variantOf(body: ItemBody): Variant | undefined {
 /** Nobody can make content that has another's digest. */
 function digestOf(content: Uint8Array): string {
   return hash('sha256', content, 'base64url')
+}
+
+/** Bytes in memory of their own size: zlib's lie in pieces of 16 KiB, which they would keep. */
+function alone(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength === bytes.length) return bytes
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
 }

@@ -22,6 +22,8 @@ export interface Batch<State> {
 export interface TermRange {
   readonly start: number
   readonly end: number
+  /** Where the index of the next term is a multiple of it, a batch ends. */
+  readonly boundary: number
 }
 
 /** Characters of text after which a batch is handed on. */
@@ -86,7 +88,7 @@ export class Batches<State> {
   async #collect(): Promise<Batch<State> | undefined> {
     while (!this.#isDone && this.#source !== undefined) {
       const isTime = this.#pace.isOver
-      if (this.#texts.length > 0 && (isTime || this.#characters >= LARGEST_BATCH)) return this.#take()
+      if (this.#texts.length > 0 && (isTime || this.#isFull)) return this.#take()
       if (isTime) await this.#pace.rest()
       let step = this.#pending ?? this.#source.next()
       if (step instanceof Promise) {
@@ -99,6 +101,10 @@ export class Batches<State> {
       else if (step.value !== undefined) this.#reach((this.#at?.index ?? -1) + 1, step.value)
     }
     return this.#texts.length > 0 ? this.#take() : undefined
+  }
+
+  get #isFull(): boolean {
+    return this.#characters >= LARGEST_BATCH || ((this.#at?.index ?? -1) + 1) % this.#range.boundary === 0
   }
 
   #reach(index: number, state: State): void {

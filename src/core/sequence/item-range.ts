@@ -2,7 +2,7 @@ import type { FieldValue } from '../http/message.ts'
 import { type RequestedRange, requestedRange } from '../http/range.ts'
 
 /** The unit of ranges that count items: `Range: items=0-24` (RFC 9110 section 14.1). */
-export const ITEMS = 'items'
+const ITEMS = 'items'
 
 /** One range of items that a Range field asks for; undefined for all that is to be ignored. */
 export function requestedItems(value: FieldValue): RequestedRange | undefined {

@@ -57,7 +57,7 @@ export const PAGE_OPTIONS = ['modes', 'size', 'maxSize', 'ranges', 'names', 'cur
 
 /** @throws TypeError or RangeError with the value quoted. */
 export function pageSettings<Item>(owner: string, options: PaginateOptions<Item>): PageSettings<Item> {
-  const { cursors, key, scanLimit } = options
+  const { cursors, key } = options
   if (key !== undefined && typeof key !== 'function') {
     throw new TypeError(`key must be a function that gives an array of values, not ${quote(key)}`)
   }
@@ -73,8 +73,9 @@ export function pageSettings<Item>(owner: string, options: PaginateOptions<Item>
   if (key !== undefined && (ranges || modes.some((mode) => mode !== 'cursor'))) {
     throw new TypeError(`A list with keys has no numbers to ask for: leave out ranges, and modes but 'cursor'`)
   }
-  const names = namesOf(options.names)
-  return { modes, size, maxSize, ranges, names, signer, key, scanLimit: limit('scanLimit', scanLimit, Infinity) }
+  const scanLimit = limit('scanLimit', options.scanLimit, Infinity)
+  if (scanLimit < size) throw new RangeError(`scanLimit must be at least size, which is ${size}, not ${scanLimit}`)
+  return { modes, size, maxSize, ranges, names: namesOf(options.names), signer, key, scanLimit }
 }
 
 function signerOf(cursors: unknown): CursorSigner | undefined {

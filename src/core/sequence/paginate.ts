@@ -84,7 +84,8 @@ function pageOf<Item>(settings: PageSettings<Item>, plan: PagePlan, result: Page
   const end = window.offset + items.length
   const hasMore = isSurplus || (items.length > 0 && total !== undefined && end < total)
   if (mode !== 'range') {
-    return described(settings, { ...plan, mode }, { items, total }, targetsAround(window.offset, size, total, hasMore))
+    const slice = { offset: window.offset, size, scanLimit: settings.scanLimit }
+    return described(settings, { ...plan, mode }, { items, total }, targetsAround(slice, total, hasMore))
   }
   if (items.length === 0) throw outOfRange(total)
   const contentRange = itemContentRange(window.offset, end - 1, total)

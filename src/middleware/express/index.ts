@@ -1,5 +1,13 @@
 export type { PageRouterOptions } from '../node/page-endpoint.ts'
-export type { KeyedAsked, KeyedSource, PageSource, SliceAsked, SliceSource, WalkedSource } from '../node/page-source.ts'
+export type {
+  KeyedAsked,
+  KeyedSource,
+  PageGiven,
+  PageSource,
+  SliceAsked,
+  SliceSource,
+  WalkedSource,
+} from '../node/page-source.ts'
 export type { SequenceCacheControl, SequenceLimits, SequenceRouterOptions } from '../node/sequence-options.ts'
 export { breakerRouter } from './breaker-router.ts'
 export { cache } from './cache.ts'

@@ -9,13 +9,14 @@ import { requestHead } from '../node/request-head.ts'
 import { prepare, resolvedOrigin, rootOf } from './app.ts'
 import { contextOutlet } from './context-outlet.ts'
 import { directOutlet } from './direct-outlet.ts'
+import { isOutermost } from './outermost.ts'
 import { type KoaPassage, personalOf } from './passage.ts'
 
 /**
  * Response cache for Koa 2 and 3: `app.use(cache())`. By default it stores only what the route marks as fresh for
  * everybody; see docs/cache.md for what is stored and why not.
  *
- * As an application's first middleware it answers on the response itself, which is fastest; elsewhere it answers
+ * As an application's first middleware, or behind `compression()` alone, it answers on the response itself, which is fastest; elsewhere it answers
  * through `ctx`, so that what lies outside it (sessions, compression, layouts) works on its answers as on others.
  *
  * @param options Options, or a ResponseCache to use with the defaults.
@@ -50,7 +51,7 @@ export function cache(options: CacheOptions<Context> | ResponseCache = {}): Midd
       fail,
       root: embedded(root, req),
     }
-    return server.serve(passage, app.middleware[0] === middleware ? directOutlet : contextOutlet)
+    return server.serve(passage, isOutermost(ctx, middleware) ? directOutlet : contextOutlet)
   }
   return middleware
 }

@@ -3,6 +3,7 @@ import type { Compressor } from '../../core/compression/compressor.ts'
 import { isCompressible } from '../../core/compression/media-type.ts'
 import { breakOff } from '../node/answer.ts'
 import { CompressionMount, type CompressionMountOptions } from '../node/compression-mount.ts'
+import { worksBeneath } from './outermost.ts'
 
 /** Whether an answer may be encoded. */
 type KoaFilter = (ctx: Context) => unknown
@@ -32,11 +33,11 @@ interface Compression {
 export const compression: Compression = Object.assign(
   (options: CompressionOptions | Compressor = {}): Middleware => {
     const mount = new CompressionMount<KoaFilter>(options, (filter, _request, _response, ctx) => filter(ctx as Context))
-    return async (ctx, next) => {
+    return worksBeneath(async (ctx, next) => {
       mount.enter(ctx.req, ctx.res, ctx)
       await next()
       cutWhenBroken(ctx)
-    }
+    })
   },
   { filter: (ctx: Context) => isCompressible(ctx.response.get('Content-Type')) },
 )

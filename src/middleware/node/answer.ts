@@ -3,16 +3,10 @@ import { RecordingLostError } from '../../core/cache/recording.ts'
 import { dismiss, type Reply, streamOf } from '../../core/cache/reply.ts'
 import type { FieldLines } from '../../core/http/message.ts'
 import { StoreError } from '../../core/store/errors.ts'
-import { BODY_IDENTITY, IDENTIFIED_BODY, type MarkedResponse } from './symbols.ts'
+import { BODY_IDENTITY, IDENTIFIED_BODY, type MarkedResponse, SHORTCUT } from './symbols.ts'
+import type { Writer } from './writer.ts'
 
-/** The functions of a response that really write, beneath whatever we put over them. */
-export interface Writer {
-  readonly writeHead: (this: ServerResponse, ...args: never[]) => ServerResponse
-  readonly write: (this: ServerResponse, ...args: never[]) => boolean
-  readonly end: (this: ServerResponse, ...args: never[]) => ServerResponse
-}
-
-type WriteHead = (this: ServerResponse, status: number) => ServerResponse
+type WriteHead = (this: ServerResponse, status: number, ...more: (string | string[])[]) => ServerResponse
 type Write = (this: ServerResponse, chunk: Buffer) => boolean
 type End = (this: ServerResponse, chunk?: Buffer) => ServerResponse
 
@@ -22,7 +16,15 @@ const pristineWriteHead = ServerResponse.prototype.writeHead
  * Sends an answer from the cache. Fields already on the response belong to this request: they stay and win, but Vary
  * and Cache-Status add up. Where there are none, and nobody listens for the head, the lines are written as they are.
  */
-export function sendReply(response: MarkedResponse, reply: Reply, writer: Writer = response): void {
+export function sendReply(response: MarkedResponse, reply: Reply): void {
+  const shortcut = response[SHORTCUT]
+  const encoded = shortcut?.encoded(response, reply)
+  if (shortcut === undefined || encoded === undefined) sendReplyBy(response, response, reply)
+  else sendReplyBy(shortcut, response, encoded)
+}
+
+/** The same by the functions beneath. */
+export function sendReplyBy(writer: Writer, response: MarkedResponse, reply: Reply): void {
   const { body } = reply
   try {
     sendHead(response, reply, writer)
@@ -40,15 +42,16 @@ function sendHead(response: MarkedResponse, reply: Reply, writer: Writer): void 
   const { status, statusText, lines } = reply
   response[BODY_IDENTITY] = reply.bodyIdentity
   response[IDENTIFIED_BODY] = reply.body
+  const writeHead = writer.writeHead as WriteHead
   const live = response.getHeaderNames()
-  if (live.length === 0 && response.writeHead === pristineWriteHead) {
+  if (live.length === 0 && writeHead === pristineWriteHead) {
     // Only a reason of the answer's own is handed on: the usual one is looked up faster by Node.
-    if (statusText === '' || statusText === STATUS_CODES[status]) response.writeHead(status, lines as string[])
-    else response.writeHead(status, statusText, lines as string[])
+    if (statusText === '' || statusText === STATUS_CODES[status]) writeHead.call(response, status, lines as string[])
+    else writeHead.call(response, status, statusText, lines as string[])
   } else {
     setLines(response, lines, live)
     if (statusText !== '') setReason(response, statusText)
-    ;(writer.writeHead as WriteHead).call(response, status)
+    writeHead.call(response, status)
   }
 }
 

@@ -117,8 +117,14 @@ export function setGiven(response: ServerResponse, args: readonly unknown[]): vo
 /** Sets that the answer depends on Accept-Encoding (RFC 9110 section 12.5.5). */
 export function varyByEncoding(response: ServerResponse): void {
   const vary = textOf(response.getHeader('Vary'))
-  if (vary === undefined || vary === '') response.setHeader('Vary', 'Accept-Encoding')
-  else if (!saysSo(vary)) response.setHeader('Vary', `${vary}, Accept-Encoding`)
+  const united = unitedVary(vary)
+  if (united !== vary) response.setHeader('Vary', united)
+}
+
+/** A Vary that says that the answer depends on Accept-Encoding. */
+export function unitedVary(vary: string | undefined): string {
+  if (vary === undefined || vary === '') return 'Accept-Encoding'
+  return saysSo(vary) ? vary : `${vary}, Accept-Encoding`
 }
 
 /** The arguments of `writeHead` for an answer that depends on Accept-Encoding. */
@@ -132,7 +138,13 @@ function saysSo(vary: string): boolean {
 }
 
 /** Of the content as it was: they do not hold for an encoding of it. Content-Length is replaced or left out. */
-const OF_IDENTITY = ['Accept-Ranges', 'Content-MD5', 'Digest', 'Repr-Digest', 'Content-Digest']
+export const OF_IDENTITY: readonly string[] = [
+  'Accept-Ranges',
+  'Content-MD5',
+  'Digest',
+  'Repr-Digest',
+  'Content-Digest',
+]
 
 /**
  * Sets the fields of an encoded answer. Its tag becomes weak: other encodings and other levels have other bytes under the
@@ -144,10 +156,15 @@ export function setEncodedFields(response: ServerResponse, coding: Coding, lengt
   response.setHeader('Content-Encoding', coding)
   varyByEncoding(response)
   const tag = textOf(response.getHeader('ETag'))
-  if (tag?.startsWith('"')) response.setHeader('ETag', `W/${tag}`)
+  if (tag?.startsWith('"')) response.setHeader('ETag', weak(tag))
   for (const name of OF_IDENTITY) if (response.hasHeader(name)) response.removeHeader(name)
   if (length === undefined) response.removeHeader('Content-Length')
   else response.setHeader('Content-Length', length)
+}
+
+/** The weak form of an entity tag. */
+export function weak(tag: string): string {
+  return tag.startsWith('"') ? `W/${tag}` : tag
 }
 
 /** Sets the fields of a 304 that stands for an answer which may have been encoded: the client's own form of the tag. */

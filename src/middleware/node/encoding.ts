@@ -1,10 +1,12 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, validateHeaderValue } from 'node:http'
+import type { Reply } from '../../core/cache/reply.ts'
 import type { EncodingFeed } from '../../core/compression/feed.ts'
 import { isStreaming } from '../../core/compression/media-type.ts'
 import type { Variant } from '../../core/compression/variants.ts'
 import { parseCacheControl } from '../../core/http/cache-control.ts'
-import { isGone, setReason } from './answer.ts'
+import { breakOff, isGone, reasonOf, setReason } from './answer.ts'
 import { afterFinish, bytesOf, type Callback, callbackOf, isContent, isNothing, lengthOf } from './chunks.ts'
+import { encodedReply } from './encoded-reply.ts'
 import {
   type Encoding,
   type EncodingRules,
@@ -18,7 +20,8 @@ import {
 } from './encoding-head.ts'
 import { headArguments } from './head-lines.ts'
 import { prepareProblem } from './problem.ts'
-import { BODY_IDENTITY, IDENTIFIED_BODY, type MarkedResponse } from './symbols.ts'
+import { BODY_IDENTITY, IDENTIFIED_BODY, type MarkedResponse, SHORTCUT } from './symbols.ts'
+import type { Shortcut } from './writer.ts'
 
 export type { EncodingRules } from './encoding-head.ts'
 
@@ -54,6 +57,7 @@ interface State {
   heldBytes: number
   feed: EncodingFeed | undefined
   isEnded: boolean
+  readonly encoded: Shortcut['encoded']
   readonly writeHead: Method
   readonly write: Method
   readonly end: Method
@@ -82,7 +86,7 @@ export function encodeResponse(
   // A mount further out encodes already.
   if (encoded[ENCODED] !== undefined) return
   const { writeHead, write, end, flushHeaders } = encoded
-  encoded[ENCODED] = {
+  const state: State = {
     request,
     headers: request.headers,
     owner,
@@ -96,11 +100,14 @@ export function encodeResponse(
     heldBytes: 0,
     feed: undefined,
     isEnded: false,
+    encoded: encodedBeforehand,
     writeHead: writeHead as Method,
     write: write as Method,
     end: end as Method,
     flushHeaders: flushHeaders as Method,
   }
+  encoded[ENCODED] = state
+  encoded[SHORTCUT] = state as Shortcut
   encoded.writeHead = encodedWriteHead as ServerResponse['writeHead']
   encoded.write = encodedWrite as ServerResponse['write']
   encoded.end = encodedEnd as ServerResponse['end']
@@ -109,6 +116,19 @@ export function encodeResponse(
 }
 
 const NONE: Chunk[] = []
+
+/** An answer from the cache passes by where it was encoded before and no other layer lies between. */
+function encodedBeforehand(response: EncodedResponse, reply: Reply): Reply | undefined {
+  const state = response[ENCODED] as State
+  const isNext =
+    response.writeHead === encodedWriteHead && response.write === encodedWrite && response.end === encodedEnd
+  if (!isNext || state.phase !== 'open' || response.headersSent || isGone(response)) return undefined
+  const { request, headers, owner, rules } = state
+  const acceptEncoding = headers['accept-encoding'] as string | undefined
+  const encoded = encodedReply(request, response, owner, rules, acceptEncoding, reply)
+  if (encoded !== undefined) state.phase = 'passing'
+  return encoded
+}
 
 function encodedWriteHead(this: EncodedResponse, ...args: unknown[]): ServerResponse {
   const state = this[ENCODED] as State
@@ -143,6 +163,8 @@ function decide(response: EncodedResponse, state: State, given: readonly unknown
     case 'refuse':
       return refuse(response, state)
     case 'encode':
+      // What Node refuses, it refuses here and now: later there is nobody to hear of it.
+      validateHeaderValue('statusMessage', head.reason ?? reasonOf(response) ?? '')
       setGiven(response, args)
       response.statusCode = head.status
       if (head.reason !== undefined) setReason(response, head.reason)
@@ -171,10 +193,9 @@ function writeHead(response: ServerResponse, state: State, args: readonly unknow
   return state.writeHead.apply(response, args as unknown[]) as ServerResponse
 }
 
-/** Writes the head that was held back. If that throws, it is as if nothing was written: an error page may follow. */
+/** Writes the head that was held back, of a response that was released. If that throws, it is as if nothing was written: an error page may follow. */
 function commit(response: EncodedResponse, state: State): void {
   const { status, reason } = state
-  release(response)
   try {
     pass(response, state, reason === undefined ? [status] : [status, reason])
   } catch (error) {
@@ -239,7 +260,7 @@ function take(response: EncodedResponse, state: State, content: Buffer, callback
   if (state.held.length === 1) {
     detain(response)
     // It may be all for now.
-    setImmediate(() => state.phase === 'held' && startFeeding(response, state))
+    setImmediate(() => state.phase === 'held' && unattended(response, () => startFeeding(response, state)))
   }
   return true
 }
@@ -248,8 +269,8 @@ function take(response: EncodedResponse, state: State, content: Buffer, callback
 function startFeeding(response: EncodedResponse, state: State, size?: number): boolean {
   if (isGone(response)) return false
   const { coding, type, length } = state.encoding as Encoding
-  setEncodedFields(response, coding, undefined)
-  commit(response, state)
+  commitHead(response, state, undefined)
+  if (state.isEnded) detain(response)
   state.phase = 'feeding'
   const feed = state.rules.compressor.feed(coding, new ResponseSink(response, state), isStreaming(type), size ?? length)
   state.feed = feed
@@ -367,10 +388,8 @@ function sendWhole(response: EncodedResponse, state: State, content: Buffer): vo
     state.phase = 'working'
     detain(response)
     // Where there is no memory for an encoding, there may be for the content.
-    found.then(
-      (variant) => sendVariant(response, state, content, variant),
-      () => sendVariant(response, state, content, { encoded: undefined }),
-    )
+    const send = (variant: Variant): void => unattended(response, () => sendVariant(response, state, content, variant))
+    found.then(send, () => send({ encoded: undefined }))
   } else sendVariant(response, state, content, found)
 }
 
@@ -393,6 +412,7 @@ function sendVariant(response: EncodedResponse, state: State, content: Buffer, {
 }
 
 function sendAsItIs(response: EncodedResponse, state: State, content: Buffer): void {
+  release(response)
   varyByEncoding(response)
   // As Node does where there is no head yet.
   if (state.isImplicit && response._contentLength !== undefined) response._contentLength = content.length
@@ -403,6 +423,7 @@ function sendAsItIs(response: EncodedResponse, state: State, content: Buffer): v
 
 /** Writes the head of an encoded answer. */
 function commitHead(response: EncodedResponse, state: State, length: number | undefined): void {
+  release(response)
   setEncodedFields(response, (state.encoding as Encoding).coding, length)
   commit(response, state)
 }
@@ -442,16 +463,32 @@ function impliedHead(response: EncodedResponse, state: State): void {
   response.writeHead(response.statusCode)
 }
 
+/** Does what the handler is not there any more to see fail: a layer further out may throw when the head is written. */
+function unattended(response: ServerResponse, run: () => void): void {
+  try {
+    run()
+  } catch (error) {
+    breakOff(response, error as Error)
+  }
+}
+
 /** As far as others can tell, what is held back was sent. */
 function detain(response: ServerResponse): void {
   Object.defineProperties(response, DETAINED)
+  for (const name of SETTERS) if (!Object.hasOwn(response, name)) response[name] = tooLate
 }
 
 function release(response: ServerResponse): void {
-  if (Object.hasOwn(response, 'headersSent')) {
-    delete (response as { headersSent?: boolean }).headersSent
-    delete (response as { writableEnded?: boolean }).writableEnded
-  }
+  if (!Object.hasOwn(response, 'headersSent')) return
+  delete (response as { headersSent?: boolean }).headersSent
+  delete (response as { writableEnded?: boolean }).writableEnded
+  for (const name of SETTERS) if (response[name] === tooLate) delete (response as Partial<ServerResponse>)[name]
+}
+
+const SETTERS = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'] as const
+
+function tooLate(): never {
+  throw headersSent('set')
 }
 
 const DETAINED: PropertyDescriptorMap = {

@@ -45,7 +45,7 @@ export interface PageRouterOptions<Item, Request> extends Omit<PaginateOptions<I
   readonly scanLimit?: number | undefined
 }
 
-export type TotalOf<Request> = (asked: { readonly signal: AbortSignal }, request: Request) => number | Promise<number>
+type TotalOf<Request> = (asked: { readonly signal: AbortSignal }, request: Request) => number | Promise<number>
 
 /** A request as a bridge hands it over. */
 export interface PageCall<Request> {
@@ -111,29 +111,28 @@ export class PageEndpoint<Item, Request> {
   }
 
   async #page(call: PageCall<Request>, signal: AbortSignal): Promise<PageAnswer> {
-    const { etag, envelope = 'array' } = this.#options
+    const { etag } = this.#options
     const state = typeof etag === 'function' ? await etag(call.native) : undefined
     const origin = this.#isAbsolute ? originText(call.origin) : undefined
     const plan = this.#plan(call, origin, state)
-    const known = state === undefined ? undefined : tagOfState(plan, state, this.#expiryFor(plan))
-    const { headers } = call.request
-    const fields = this.#fieldsOf(origin !== undefined)
-    if (known !== undefined && matchesAny(headers['if-none-match'], known)) {
-      return { kind: 'unchanged', fields: { ...fields, ETag: known } }
-    }
+    const tag = state === undefined ? undefined : tagOfState(plan, state, this.#expiryFor(plan))
+    const fields = { ...this.#fieldsOf(origin !== undefined), ETag: tag }
+    if (isKnown(call.request, tag)) return { kind: 'unchanged', fields }
     const page = this.#pages.page(plan, await this.#read(plan, call.native, signal))
+    return this.#show(call.request, page, fields)
+  }
+
+  #show(request: IncomingMessage, page: Page<Item>, fields: PageFields): PageAnswer {
+    const { etag = true, envelope = 'array' } = this.#options
+    const { status, total, contentRange } = page
     const body = JSON.stringify(contentOf(page, envelope))
     if (body === undefined) throw new TypeError('envelope must give something that JSON can express')
     const links = formatLinks(Object.entries(page.links).map(([rel, href]) => ({ rel, href })))
     // What a range is a part of has a tag of its own, and only the list's state tells it (RFC 9110 section 15.3.7).
-    const isTagged = (etag === undefined || etag === true) && page.status === 200
-    const tag = known ?? (isTagged ? digest([body, links]) : undefined)
-    if (tag !== undefined && matchesAny(headers['if-none-match'], tag)) {
-      return { kind: 'unchanged', fields: { ...fields, ETag: tag } }
-    }
-    const { total, contentRange } = page
-    const own = { ETag: tag, Link: links, 'Content-Range': contentRange, 'X-Total-Count': total?.toString() }
-    return { kind: 'page', status: page.status, fields: { ...fields, ...own }, body }
+    const ETag = etag === true && status === 200 ? digest([body, links]) : fields.ETag
+    if (isKnown(request, ETag)) return { kind: 'unchanged', fields: { ...fields, ETag } }
+    const own = { ETag, Link: links, 'Content-Range': contentRange, 'X-Total-Count': total?.toString() }
+    return { kind: 'page', status, fields: { ...fields, ...own }, body }
   }
 
   #plan(
@@ -208,6 +207,10 @@ function pageOptionsFor<Item, Request>(
 export function prefixOption(prefix: unknown): string {
   if (typeof prefix === 'string' && (prefix === '*' || /^(\/[^/?#]+)*$/.test(prefix))) return prefix
   throw new TypeError(`prefix must be a path such as '/books', '' or '*', not ${quote(prefix)}`)
+}
+
+function isKnown({ headers }: IncomingMessage, etag: string | undefined): boolean {
+  return etag !== undefined && matchesAny(headers['if-none-match'], etag)
 }
 
 /** Nothing that a proxy says goes into a link unless it has the form of an origin. */

@@ -69,10 +69,8 @@ export function readySource<Item, Request>(source: unknown): ReadySource<Item, R
     return { kind: 'keyed', source: given as KeyedSource<Item, Request> }
   }
   if (typeof given.iterate === 'function') return { kind: 'walked', source: given as WalkedSource<Item, Request> }
-  if (typeof given.next === 'function') {
-    throw new TypeError(
-      'source is an iterator, which can be walked once: give { iterate } with the function that makes it',
-    )
+  if (ONCE.some((name) => name in given)) {
+    throw new TypeError('source is something that can be walked once: give { iterate } with the function that makes it')
   }
   if (Symbol.iterator in given || Symbol.asyncIterator in given) {
     return { kind: 'walked', source: { iterate: () => given as AsyncIterable<Item> } }
@@ -82,7 +80,10 @@ export function readySource<Item, Request>(source: unknown): ReadySource<Item, R
   )
 }
 
-type AnySource<Item, Request> = KeyedSource<Item, Request> & WalkedSource<Item, Request> & Iterator<Item>
+type AnySource<Item, Request> = KeyedSource<Item, Request> & WalkedSource<Item, Request>
+
+/** What iterators, Node's streams and web streams have. */
+const ONCE = ['next', 'pipe', 'getReader']
 
 /** Reads the window of a plan. What the source throws is handed on. */
 export async function readWindow<Item, Request>(

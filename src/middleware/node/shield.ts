@@ -14,7 +14,7 @@ import type { Listener } from './shadow.ts'
 import { personalOf } from './watch.ts'
 
 /** Whether an answer may be encoded. */
-export type ShieldFilter = (request: IncomingMessage, response: ServerResponse) => unknown
+type ShieldFilter = (request: IncomingMessage, response: ServerResponse) => unknown
 
 export interface ShieldOptions {
   /** The response cache: its options, or a ResponseCache. */

@@ -3,6 +3,7 @@ import type { Exchange } from '../../core/cache/exchange.ts'
 import type { Mount } from '../../core/cache/mount.ts'
 import type { ReadLog } from '../../core/cache/read-log.ts'
 import type { CacheRule } from '../../core/cache/rule.ts'
+import type { Shortcut } from './writer.ts'
 
 /** A re-run of the handler for which no client waits. */
 export interface Shadow {
@@ -26,6 +27,9 @@ export const BODY_IDENTITY: unique symbol = Symbol.for('breakwater.bodyIdentity'
 /** The body that BODY_IDENTITY names: what a layer between makes of it has another content. */
 export const IDENTIFIED_BODY: unique symbol = Symbol('breakwater.identifiedBody')
 
+/** Leads an answer from the cache around what encodes it, where it was encoded before. */
+export const SHORTCUT: unique symbol = Symbol('breakwater.shortcut')
+
 /** Set where an answer is made in place of one that a circuit breaker refused. */
 export const INSTEAD: unique symbol = Symbol('breakwater.instead')
 /** What an answer from the cache stands in for. */
@@ -47,6 +51,7 @@ export interface MarkedResponse extends ServerResponse {
   [ANSWER_RULE]?: CacheRule
   [BODY_IDENTITY]?: string | undefined
   [IDENTIFIED_BODY]?: Buffer | undefined
+  [SHORTCUT]?: Shortcut
   [INSTEAD]?: true
   /** The handler's own status; `unasked` where it was not run; `lost` where it gave no answer. */
   [STANDS_FOR]?: number | 'unasked' | 'lost'

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Exchange, HeadOutcome } from '../../core/cache/exchange.ts'
 import type { Recording } from '../../core/cache/recording.ts'
 import type { Reply } from '../../core/cache/reply.ts'
-import { isGone, reasonOf, sendReply, setReason, type Writer } from './answer.ts'
+import { isGone, reasonOf, sendReplyBy, setReason } from './answer.ts'
 import { afterFinish, bytesOf, callbackOf, isContent, isNothing, lengthOf } from './chunks.ts'
 import {
   type FieldsBefore,
@@ -13,6 +13,7 @@ import {
   withMember,
 } from './head-lines.ts'
 import { ANSWER_RULE, INSTEAD, type MarkedResponse, STANDS_FOR } from './symbols.ts'
+import type { Writer } from './writer.ts'
 
 const TAP: unique symbol = Symbol('breakwater.tap')
 
@@ -258,7 +259,7 @@ function replace(response: TappedResponse, state: Tap, reply: Reply): void {
   restoreFields(response)
   state.phase = 'replying'
   setReason(response, '')
-  sendReply(response, reply, state)
+  sendReplyBy(state, response, reply)
   state.phase = 'replaced'
   state.exchange.reads?.close()
 }

@@ -1,0 +1,65 @@
+import type { Clock } from '../clock.ts'
+import type { GuardedStore } from '../store/guard.ts'
+import type { Kept } from './batches.ts'
+import type { Sequence } from './contract.ts'
+import type { Terms } from './kept-terms.ts'
+import { walk } from './walk.ts'
+
+/** ms: a jump that takes less is not worth a question to a store. */
+const WORTH_KEEPING = 1
+/** ms: what nobody goes on from is let go of after a day. */
+const LIFETIME = 24 * 60 * 60_000
+
+/**
+ * Terms of a sequence that can be entered anywhere: computed when they are asked for, with the state of the last one kept,
+ * so that the next page goes on from it instead of jumping.
+ */
+export class KeptTails<State> {
+  readonly #sequence: Sequence<State>
+  readonly #store: GuardedStore
+  readonly #clock: Clock
+  readonly #prefix: string
+
+  constructor(sequence: Sequence<State>, store: GuardedStore, clock: Clock) {
+    this.#sequence = sequence
+    this.#store = store
+    this.#clock = clock
+    this.#prefix = `sequence ${JSON.stringify([sequence.id, sequence.version])} tail`
+  }
+
+  /** As KeptTerms has it. */
+  async *read(start: number, end: number, signal: AbortSignal): AsyncGenerator<Terms, void> {
+    const kept = await this.#find(start - 1)
+    let last: Kept<State> | undefined
+    try {
+      for await (const batch of walk(this.#sequence, { start, count: end - start, kept, signal, clock: this.#clock })) {
+        last = batch.last
+        yield { index: batch.index, texts: batch.texts }
+      }
+    } finally {
+      if (last !== undefined) this.#keep(last)
+    }
+  }
+
+  async #find(index: number): Promise<Kept<State> | undefined> {
+    if (!this.#isWorthKeeping(index)) return undefined
+    const item = await this.#store.get(`${this.#prefix} ${index}`)
+    if (item === undefined || !Buffer.isBuffer(item.body)) return undefined
+    try {
+      return { index, state: this.#sequence.decode(item.body) }
+    } catch {
+      // Whoever can write to the store may have written it.
+      return undefined
+    }
+  }
+
+  #keep({ index, state }: Kept<State>): void {
+    if (!this.#isWorthKeeping(index)) return
+    const body = Buffer.from(this.#sequence.encode(state))
+    void this.#store.set(`${this.#prefix} ${index}`, { meta: {}, body }, LIFETIME)
+  }
+
+  #isWorthKeeping(index: number): boolean {
+    return index >= 0 && this.#sequence.cost(index, 1).time >= WORTH_KEEPING
+  }
+}

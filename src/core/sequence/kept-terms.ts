@@ -1,0 +1,52 @@
+import type { BlockWriterParts } from './block-writer.ts'
+import { BlockWriter, type Landed } from './block-writer.ts'
+import type { Sequence } from './contract.ts'
+import type { TermBlocks } from './term-blocks.ts'
+
+/** Some terms in a row, by their JSON texts. */
+export interface Terms {
+  /** Index of the first of them. */
+  readonly index: number
+  readonly texts: readonly string[]
+}
+
+/** Terms that are kept in blocks: read where they were computed, computed where they were not. */
+export class KeptTerms<State> {
+  readonly #sequence: Sequence<State>
+  readonly #blocks: TermBlocks
+  readonly #writer: BlockWriter<State>
+
+  constructor(sequence: Sequence<State>, blocks: TermBlocks, parts: BlockWriterParts) {
+    this.#sequence = sequence
+    this.#blocks = blocks
+    this.#writer = new BlockWriter(sequence, blocks, parts)
+  }
+
+  /**
+   * Terms from `start` up to, but not, `end`, as their blocks land; fewer where the sequence ends.
+   *
+   * @throws the signal's reason; what the sequence throws, after the terms before it.
+   */
+  async *read(start: number, end: number, signal: AbortSignal): AsyncGenerator<Terms, void> {
+    const { size } = this.#blocks
+    const stop = Math.min(end, this.#sequence.length ?? Infinity)
+    for (let index = start; index < stop; ) {
+      signal.throwIfAborted()
+      const n = Math.floor(index / size)
+      const skipped = index - n * size
+      const wanted = Math.min(size, stop - n * size)
+      const { texts, isEnd, failure } = await this.#block(n, wanted, signal)
+      const own = texts.slice(skipped, wanted)
+      if (own.length > 0) yield { index, texts: own }
+      if (failure !== undefined) throw failure.error
+      if (isEnd && texts.length <= wanted) return
+      index = n * size + wanted
+    }
+  }
+
+  async #block(n: number, wanted: number, signal: AbortSignal): Promise<Landed> {
+    const block = await this.#blocks.find(n)
+    if (block === undefined) return this.#writer.wait(n, wanted, signal)
+    return { texts: block.texts, isEnd: block.texts.length < this.#blocks.size }
+  }
+}
