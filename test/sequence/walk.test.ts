@@ -188,3 +188,16 @@ test('a walk leaves no listener on its signal', async () => {
   for await (const _ of walk(primes, { signal })) break
   expect(listeners).toBe(0)
 })
+
+test('an abort is not kept waiting by a jump that does not hear of it', async () => {
+  const stuck = defineSequence<number>({
+    id: 'stuck',
+    start: () => 0,
+    next: (n) => n + 1,
+    jump: () => new Promise(() => {}),
+  })
+  const reason = new Error('gone')
+  const leaver = new AbortController()
+  setTimeout(() => leaver.abort(reason), 20)
+  await expect(textsOf(stuck, { start: 5, signal: leaver.signal })).rejects.toBe(reason)
+})

@@ -1,4 +1,5 @@
 import type { Sequence } from './contract.ts'
+import { orAborted } from './or-aborted.ts'
 import type { Pace } from './pace.ts'
 import { Source } from './source.ts'
 
@@ -58,8 +59,7 @@ export class Batches<State> {
     const { jump } = this.#sequence
     this.#at = kept
     if (kept === undefined && start > 0 && jump !== undefined) {
-      const state = await jump(start, this.#signal, this.#pace.rest)
-      this.#signal.throwIfAborted()
+      const state = await orAborted(Promise.resolve(jump(start, this.#signal, this.#pace.rest)), this.#signal)
       if (state === undefined) this.#isDone = true
       else this.#reach(start, state)
     }

@@ -74,7 +74,7 @@ export function defineSequence<State, Term = State>(
     length: lengthOf(definition.length),
     deterministic: flag('deterministic', definition.deterministic, true),
     states: statesOf(definition),
-    jump: optionalFunction('jump', jump),
+    jump: optionalFunction('jump', jump)?.bind(definition),
     term: (state) => (term === undefined ? (state as unknown as Term) : term.call(definition, state)),
     text:
       optionalFunction('text', textOf)?.bind(definition) ??
@@ -126,8 +126,8 @@ function codecOf<State, Term>(definition: SequenceDefinition<State, Term>): Code
 
 /** What is assumed of a sequence that says nothing of itself. */
 function costOf(isJumpable: boolean): Sequence['cost'] {
-  return (start, count, kept = -1) => {
-    const skipped = isJumpable ? 0 : start - kept - 1
+  return (start, count, kept) => {
+    const skipped = isJumpable && kept === undefined ? 0 : start - (kept ?? -1) - 1
     return { bytes: count * 20, time: (skipped + count) / 1_000 }
   }
 }

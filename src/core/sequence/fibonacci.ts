@@ -38,7 +38,7 @@ function additive(id: string, seeds: Seeds): Sequence<FibonacciState, bigint> {
     next,
     jump: (n, _signal, rest) => jump(seeds, n, rest),
     term: ({ current }) => current.toBigInt(),
-    text: ({ index, current }) => `"${index < DECIMAL_FROM ? current : current.toDecimalString()}"`,
+    text: ({ index, current }) => (index < DECIMAL_FROM ? `"${current}"` : current.toDecimalJson()),
     encode,
     decode,
     cost,
@@ -112,5 +112,5 @@ function jumpTime(start: number, count: number): number {
 }
 
 function addTime(bytes: number, count: number): number {
-  return bytes * 8e-6 + count * 1e-3
+  return bytes * 5e-6 + count * 1e-3
 }

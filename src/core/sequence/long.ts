@@ -1,4 +1,4 @@
-import { add, type Decimal, decimalOf, digitsOf } from './decimal.ts'
+import { add, type Decimal, decimalOf, digitsOf, jsonOf } from './decimal.ts'
 
 /** A natural number, in binary as it was computed or, once it was added to or written as such, in decimal. Immutable. */
 export class Long {
@@ -31,9 +31,9 @@ export class Long {
     return typeof this.#value === 'bigint' ? this.#value.toString() : digitsOf(this.#value)
   }
 
-  /** Digits, made from a decimal that is kept for adding. */
-  toDecimalString(): string {
-    return digitsOf(this.#decimal)
+  /** Digits as a JSON string, made from a decimal that is kept for adding. */
+  toDecimalJson(): string {
+    return jsonOf(this.#decimal)
   }
 
   get #decimal(): Decimal {

@@ -1,40 +1,38 @@
 import type { Sequence } from './contract.ts'
+import { orAborted } from './or-aborted.ts'
 
 type Step<State> = IteratorResult<State | undefined, unknown>
 
+type Origin<State> =
+  | { readonly type: 'computed'; readonly iterator: Iterator<State | undefined> }
+  | { readonly type: 'waited for'; readonly iterator: AsyncIterator<State | undefined> }
+
 /** The states of a sequence, sync or async, with an end to waiting. */
 export class Source<State> {
-  readonly #iterator: Iterator<State | undefined> | AsyncIterator<State | undefined>
+  readonly #origin: Origin<State>
   readonly #signal: AbortSignal
-  readonly #aborted: Promise<never>
-  readonly #onAbort: () => void
 
   constructor(sequence: Sequence<State>, after: State | undefined, count: number, signal: AbortSignal) {
     const states = sequence.states(after, signal, count)
-    this.#iterator = Symbol.asyncIterator in states ? states[Symbol.asyncIterator]() : states[Symbol.iterator]()
+    this.#origin =
+      Symbol.asyncIterator in states
+        ? { type: 'waited for', iterator: states[Symbol.asyncIterator]() }
+        : { type: 'computed', iterator: states[Symbol.iterator]() }
     this.#signal = signal
-    const { promise, reject } = Promise.withResolvers<never>()
-    // Nobody may be waiting when it comes.
-    promise.catch(() => {})
-    this.#aborted = promise
-    this.#onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', this.#onAbort, { once: true })
   }
 
   /** A promise where it has to be waited for: rejected by an abort, whatever the iterator does. */
   next(): Step<State> | Promise<Step<State>> {
-    const step = this.#iterator.next()
-    if (!(step instanceof Promise)) return step as Step<State>
-    const settled = Promise.race([step, this.#aborted])
+    if (this.#origin.type === 'computed') return this.#origin.iterator.next()
+    const step = orAborted(this.#origin.iterator.next(), this.#signal)
     // It may be looked at later, or not at all.
-    settled.catch(() => {})
-    return settled
+    step.catch(() => {})
+    return step
   }
 
   /** Lets go of what the iterator holds. After an abort an iterator that still waits is not waited for. */
   async close(): Promise<void> {
-    this.#signal.removeEventListener('abort', this.#onAbort)
-    const closed = Promise.resolve(this.#iterator.return?.())
+    const closed = Promise.resolve(this.#origin.iterator.return?.())
     if (this.#signal.aborted) closed.catch(() => {})
     else await closed
   }
