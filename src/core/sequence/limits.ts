@@ -15,7 +15,7 @@ export type CostVerdict =
 
 /** Judges `count` terms from `start`, or those that there are, before any is computed; `kept` as for `cost` of a Sequence. */
 export function judgeCost(
-  sequence: Pick<Sequence, 'cost'>,
+  sequence: Pick<Sequence, 'cost'> & Partial<Pick<Sequence, 'length'>>,
   range: { readonly start: number; readonly count: number; readonly kept?: number | undefined },
   limits: CostLimits,
 ): CostVerdict {

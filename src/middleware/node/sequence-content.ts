@@ -47,7 +47,7 @@ export async function* written(
       yield Buffer.from(text)
       text = ''
     }
-    if (promised !== undefined && progress.count > 0 && progress.count < promised) {
+    if (promised !== undefined && progress.isSent && progress.count < promised) {
       throw new Error(`The sequence ended after ${progress.count} of ${promised} terms`)
     }
   } catch (error) {

@@ -327,13 +327,14 @@ function linksAround(
   const format = own.get('format')
   const before = [...kept.map(({ text }) => text), ...(format === undefined ? [] : [`format=${format}`])]
   const hasMore = length === undefined ? count === undefined || count === size : start + size < length
-  const links = Object.entries(targetsAround(start, size, length, hasMore)).flatMap(([rel, target]) => {
+  const place = { offset: start, size, scanLimit: Infinity }
+  const links = Object.entries(targetsAround(place, length, hasMore)).flatMap(([rel, target]) => {
     if (target === undefined) return []
     const index = target.kind === 'index' ? target.index : 0
     const limit = allowedCount(bounds, index, size)
-    // Nothing from there on may be had.
-    if (limit === 0) return []
-    const query = [...before, `start=${index}`, `limit=${limit}`].join('&')
+    // Terms that nobody gets are not told of, but for the next ones: their answer says why.
+    if (limit === 0 && rel !== 'next') return []
+    const query = [...before, `start=${index}`, `limit=${Math.max(limit, 1)}`].join('&')
     return [{ rel, href: `${asked.isAbsolute ? `${asked.root}/terms` : ''}?${query}` }]
   })
   return formatLinks(links)
