@@ -93,6 +93,15 @@ describe('the small examples', { timeout: patience }, () => {
     ])
   })
 
+  test('fibonacci: a page is made once, and kept', async () => {
+    const page = await example('fibonacci').address()
+    await isKept(page)
+    expect(JSON.parse((await ask(page)).text).terms[0]).toMatch(/^4346655768\d{199}$/)
+    const { origin } = new URL(page)
+    expect((await ask(`${origin}/api/fibonacci?count=5`)).text).toBe('{"results":[0,1,1,2,3]}')
+    expect(JSON.parse((await ask(`${origin}/primes/terms?limit=4`)).text).terms).toEqual([2, 3, 5, 7])
+  })
+
   test('redis: without a Redis it answers all the same', async () => {
     const address = await example('redis', { REDIS_URL: 'redis://127.0.0.1:9' }).address()
     expect((await ask(address)).status).toBe(200)

@@ -11,6 +11,7 @@ const pages = [
   'docs/compression.md',
   'docs/own-store.md',
   'docs/pagination.md',
+  'docs/sequences.md',
 ]
 
 interface Block {
@@ -117,6 +118,25 @@ describe('the code in the documentation', () => {
     expect(await program.ended()).toBe(0)
     const said = [...(pure as Block).code.matchAll(/^console\.log\(.*\) \/\/ (.*)$/gm)].map(([, line]) => line)
     expect(program.lines()).toEqual(said)
+  })
+
+  test('the first sequence and one of your own do what the page says', { timeout: patience }, async () => {
+    const [router, own] = blocks('docs/sequences.md').filter(({ mark }) => mark === 'run')
+    const printed = 'app.listen(0, "127.0.0.1", function () { console.log("http://127.0.0.1:" + this.address().port) })'
+    const served = start(write('sequence.js', (router as Block).code.replace('app.listen(3000)', printed)))
+    try {
+      const terms = `${await served.address()}/fibonacci/terms`
+      expect((await ask(`${terms}?start=3&limit=3`)).text).toBe('{"start":3,"terms":["2","3","5"],"count":3}')
+      expect((await ask(`${terms}/10`)).text).toBe('{"index":10,"term":"55"}')
+      const { headers, text } = await ask(`${terms}?limit=2`, { headers: { accept: 'application/x-ndjson' } })
+      expect(headers.get('content-type')).toBe('application/x-ndjson')
+      expect(text).toBe('{"index":0,"term":"0"}\n{"index":1,"term":"1"}\n')
+    } finally {
+      await served.stop()
+    }
+    const program = start(write('triangles.ts', (own as Block).code))
+    expect(await program.ended()).toBe(0)
+    expect(program.lines()).toEqual([/ \/\/ (.*)$/m.exec((own as Block).code)?.[1]])
   })
 
   test('the first compression counts what the text below it says', { timeout: patience }, async () => {
