@@ -112,6 +112,8 @@ export class Batches<State> {
     // Its text first: where that throws, the state before is the last.
     if (index >= start) {
       const text = this.#sequence.text(state)
+      // It would be two records of a stream, and two terms of a block.
+      if (text.includes('\n') || text.includes('\r')) throw new TypeError(`The text of term ${index} has a line break`)
       this.#texts.push(text)
       this.#characters += text.length
     }

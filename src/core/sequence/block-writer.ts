@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 import type { StoreCapabilities } from '../store/capabilities.ts'
-import { withDeadline } from '../store/guard.ts'
+import { waitAtMost, withDeadline } from '../store/guard.ts'
 import { askForLease, type Lease, type LeaseAnswer } from '../store/lease.ts'
 import type { Kept } from './batches.ts'
 import type { Sequence } from './contract.ts'
-import type { TermBlock, TermBlocks } from './term-blocks.ts'
+import type { TermBlocks } from './term-blocks.ts'
 import { walk } from './walk.ts'
 
 /** The terms of a block as far as they are wanted. */
@@ -24,10 +24,15 @@ export interface BlockWriterParts {
   readonly timeout: number
 }
 
-/** Somebody who waits for the first `count` terms of block `n`. */
-interface Wish {
+/** The first `count` terms of block `n`, by a reader who goes on to block `last`. */
+export interface Wanted {
   readonly n: number
   readonly count: number
+  readonly last: number
+}
+
+/** Somebody who waits. */
+interface Wish extends Wanted {
   readonly resolve: (landed: Landed) => void
   readonly reject: (error: unknown) => void
 }
@@ -37,8 +42,12 @@ const LEASE_TIME = 3_000
 /** Between two looks at whether another process has written what is wanted, ms. */
 const FIRST_PAUSE = 10
 const LONGEST_PAUSE = 100
-/** How far back a block to go on from is looked for, where the last one is gone. */
-const LONGEST_SEARCH = 64
+/** ms for which a store that has failed is not asked for the right to write. */
+const RETRY_AFTER = 1_000
+/** ms that a reader who got a block has to come back for the next one, before the walk is ended. */
+const COMING_BACK = 50
+/** ms for the rest of a block that nobody waits for: a sequence may hang, and others wait for the lease. */
+const FINISHING = 10_000
 /** Blocks on their way to the store at most, before more is computed. */
 const MOST_UNDER_WAY = 4
 
@@ -56,7 +65,17 @@ export class BlockWriter<State> {
   readonly #wishes = new Set<Wish>()
   /** Ends the work when nobody wants it any more. */
   #leaving = new AbortController()
+  #finishing: NodeJS.Timeout | undefined
   #isAtWork = false
+  /** When the store failed at a lease, monotonic ms. */
+  #failedAt = -Infinity
+  /** The last term that was computed here and ends a block: gone on from even where the store keeps nothing. */
+  #latest: Kept<State> | undefined
+  /** The block in work, as far as it is there. */
+  #current: { readonly n: number; readonly texts: readonly string[] } | undefined
+  /** The last block that readers who got theirs go on to, and what tells that one came back. */
+  #expected = -1
+  #onWish: (() => void) | undefined
 
   constructor(sequence: Sequence<State>, blocks: TermBlocks, parts: BlockWriterParts) {
     this.#sequence = sequence
@@ -67,14 +86,16 @@ export class BlockWriter<State> {
   }
 
   /**
-   * The first `count` terms of block `n`, which is not in the store.
+   * Terms of a block that is not in the store.
    *
    * @throws the signal's reason.
    */
-  async wait(n: number, count: number, signal: AbortSignal): Promise<Landed> {
+  async wait(wanted: Wanted, signal: AbortSignal): Promise<Landed> {
     signal.throwIfAborted()
+    const { n, texts } = this.#current ?? { n: -1, texts: [] }
+    if (n === wanted.n && texts.length >= wanted.count) return { texts: [...texts], isEnd: false }
     const { promise, resolve, reject } = Promise.withResolvers<Landed>()
-    const wish: Wish = { n, count, resolve, reject }
+    const wish: Wish = { ...wanted, resolve, reject }
     const onAbort = (): void => {
       this.#wishes.delete(wish)
       // What others have got a part of is computed to the end of its block.
@@ -83,6 +104,8 @@ export class BlockWriter<State> {
     }
     signal.addEventListener('abort', onAbort, { once: true })
     this.#wishes.add(wish)
+    clearTimeout(this.#finishing)
+    this.#onWish?.()
     if (!this.#isAtWork) void this.#work()
     try {
       return await promise
@@ -121,12 +144,23 @@ export class BlockWriter<State> {
 
   /** The right to write; undefined where the store cannot say who has it. */
   async #ask(): Promise<Lease | undefined | 'taken'> {
+    if (this.#hasFailed) return undefined
     const asking = askForLease(this.#capabilities, this.#blocks.leaseKey, LEASE_TIME)
     const outcome = await withDeadline(() => asking, this.#timeout, false)
     if (outcome.type === 'value') return outcome.value.type === 'granted' ? outcome.value.lease : 'taken'
     // One that is granted too late is nobody's.
-    if (outcome.type === 'late') asking.then(giveBack, () => {})
+    if (outcome.type === 'late') asking.then(giveBack).catch(() => {})
+    this.#failedAt = this.#clock.monotonic()
     return undefined
+  }
+
+  get #hasFailed(): boolean {
+    return this.#clock.monotonic() - this.#failedAt < RETRY_AFTER
+  }
+
+  async #release(lease: Lease): Promise<void> {
+    const { type } = await withDeadline(() => lease.release(), this.#timeout, false)
+    if (type !== 'value') this.#failedAt = this.#clock.monotonic()
   }
 
   /** What another process has written meanwhile. */
@@ -143,9 +177,9 @@ export class BlockWriter<State> {
       // Another may have written it since it was missed.
       await this.#lookUp()
       const first = this.#smallestWish()
-      if (first !== undefined) await this.#compute(first)
+      if (first !== undefined) await this.#compute(first, lease)
     } finally {
-      await lease?.release()
+      if (lease !== undefined) await this.#release(lease)
     }
   }
 
@@ -154,16 +188,14 @@ export class BlockWriter<State> {
     return numbers.length === 0 ? undefined : Math.min(...numbers)
   }
 
-  #largestWish(): number {
-    return Math.max(-1, ...[...this.#wishes].map(({ n }) => n))
-  }
-
   /** Computes from the last block before `first` on, up to the last that is wanted. */
-  async #compute(first: number): Promise<void> {
+  async #compute(first: number, lease: Lease | undefined): Promise<void> {
     this.#leaving = new AbortController()
+    this.#expected = -1
     const { signal } = this.#leaving
     const { size } = this.#blocks
-    const kept = await this.#lastBefore(first)
+    const head = await this.#blocks.head()
+    const kept = await this.#lastBefore(first, head)
     let n = kept === undefined ? 0 : Math.floor(kept.index / size) + 1
     let texts: string[] = []
     let state: State | undefined
@@ -173,38 +205,76 @@ export class BlockWriter<State> {
       for await (const batch of terms) {
         texts.push(...batch.texts)
         state = batch.last.state
+        this.#current = { n, texts }
         this.#land(n, texts, false)
         if (texts.length < size) continue
+        this.#latest = batch.last
         await this.#keep(underWay, n, texts, state)
         texts = []
         n++
-        if (n > this.#largestWish() || (this.#smallestWish() ?? n) < n) return
+        if (!(await this.#goesOn(n, head, lease))) return
       }
       if (texts.length > 0 && state !== undefined) await this.#keep(underWay, n, texts, state)
       this.#landRest(n, { texts, isEnd: true })
     } catch (error) {
       if (!signal.aborted) this.#landRest(n, { texts, isEnd: false, failure: { error } })
     } finally {
+      this.#current = undefined
+      clearTimeout(this.#finishing)
       await terms.return()
       await Promise.all(underWay)
     }
   }
 
-  /** The last term before block `first` that there is a state of. */
-  async #lastBefore(first: number): Promise<Kept<State> | undefined> {
-    let next = Math.min(first, await this.#blocks.head())
-    while (next < first && (await this.#blocks.find(next)) !== undefined) next++
-    for (let n = next - 1; n >= Math.max(0, next - LONGEST_SEARCH); n--) {
-      const block = await this.#blocks.find(n)
-      const state = block && this.#stateOf(block)
-      if (state !== undefined) return { index: n * this.#blocks.size + (block as TermBlock).texts.length - 1, state }
-    }
-    return undefined
+  /** Whether the walk that came to block `n` goes on with it. */
+  async #goesOn(n: number, head: number, lease: Lease | undefined): Promise<boolean> {
+    if (this.#wishes.size === 0 && this.#expected >= n) await this.#nextWish()
+    const smallest = this.#smallestWish()
+    if (smallest === undefined || smallest < n) return false
+    // Others have written it or are about to: it is made here only where somebody misses it.
+    if (smallest > n && (n < head || lease === undefined)) return false
+    return lease === undefined ? this.#hasFailed : !lease.isLost
   }
 
-  #stateOf({ state }: TermBlock): State | undefined {
+  /** A reader who got a block and is on the way back for the next one. */
+  async #nextWish(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#onWish = resolve
+    await waitAtMost(promise, COMING_BACK)
+    this.#onWish = undefined
+  }
+
+  /** The last term before block `first` that there is a state of. */
+  async #lastBefore(first: number, head: number): Promise<Kept<State> | undefined> {
+    const before = first * this.#blocks.size - 1
+    const own = this.#latest !== undefined && this.#latest.index <= before ? this.#latest : undefined
+    if (own?.index === before) return own
+    const next = await this.#firstMissing(first, head)
+    // Steps that double: where blocks are gone few are asked for, and at most twice as many are computed.
+    for (let back = 1; back <= next; back *= 2) {
+      const kept = await this.#endOf(next - back)
+      if (kept !== undefined) return own !== undefined && own.index > kept.index ? own : kept
+    }
+    return own
+  }
+
+  /** From the head on, up to `first`, with steps that double while blocks are there: the head may be far behind. */
+  async #firstMissing(first: number, head: number): Promise<number> {
+    let next = Math.min(first, head)
+    for (let step = 1; step >= 1; ) {
+      const isThere = next + step <= first && (await this.#blocks.find(next + step - 1)) !== undefined
+      if (isThere) next += step
+      step = isThere ? step * 2 : Math.floor(step / 2)
+    }
+    return next
+  }
+
+  /** The last term of block `n`; undefined where there is none to go on from. */
+  async #endOf(n: number): Promise<Kept<State> | undefined> {
+    const block = await this.#blocks.find(n)
+    if (block === undefined) return undefined
     try {
-      return this.#sequence.decode(state)
+      return { index: n * this.#blocks.size + block.texts.length - 1, state: this.#sequence.decode(block.state) }
     } catch {
       return undefined
     }
@@ -212,7 +282,7 @@ export class BlockWriter<State> {
 
   /** Hands a block to the store; waits where too many are on their way. */
   async #keep(underWay: Set<Promise<void>>, n: number, texts: readonly string[], state: State): Promise<void> {
-    const keeping = this.#blocks.keep(n, { texts, state: this.#sequence.encode(state) })
+    const keeping = this.#blocks.keep(n, { texts, state: Buffer.from(this.#sequence.encode(state)) })
     const done = keeping.finally(() => underWay.delete(done))
     underWay.add(done)
     if (underWay.size >= MOST_UNDER_WAY) await Promise.race(underWay)
@@ -236,6 +306,11 @@ export class BlockWriter<State> {
   #fulfil(wish: Wish, landed: Landed): void {
     this.#wishes.delete(wish)
     wish.resolve(landed)
+    this.#expected = Math.max(this.#expected, wish.last)
+    if (this.#wishes.size > 0) return
+    const leaving = this.#leaving
+    clearTimeout(this.#finishing)
+    this.#finishing = setTimeout(() => leaving.abort(), FINISHING).unref()
   }
 }
 

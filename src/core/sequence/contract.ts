@@ -16,7 +16,7 @@ export interface Cost {
 export interface Sequence<State = unknown, Term = unknown> {
   /** Names it in keys of stores and in validators. */
   readonly id: string
-  /** Another one whenever a term, its text or the encoding of a state changes. */
+  /** Another one whenever a term, its text, the length or the encoding of a state changes. */
   readonly version: string
   /** How many terms it has; undefined: endless, or not known. */
   readonly length: number | undefined

@@ -26,7 +26,7 @@ interface RunningDefinition<State> {
 interface CommonDefinition<State, Term> extends Partial<Codec<State>> {
   /** Names it in keys of stores and in validators: unique among the sequences that share a store. */
   readonly id: string
-  /** Another one whenever a term, its text or the encoding of a state changes. Default `1`. */
+  /** Another one whenever a term, its text, the length or the encoding of a state changes. Default `1`. */
   readonly version?: string | undefined
   /** How many terms it has at most. Default: endless, or not known. */
   readonly length?: number | undefined
@@ -36,7 +36,7 @@ interface CommonDefinition<State, Term> extends Partial<Codec<State>> {
   readonly jump?: Sequence<State, Term>['jump']
   /** The term of a state. Default: the state is the term. */
   term?(state: State): Term
-  /** The JSON text of a state's term. Default: JSON.stringify, with bigints as strings. */
+  /** The JSON text of a state's term, without line breaks. Default: JSON.stringify, with bigints as strings. */
   text?(state: State): string
   /** Default: 20 bytes a term; 1 us a term, and for each that has to be skipped. */
   readonly cost?: Sequence['cost'] | undefined

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { GuardedStore } from '../store/guard.ts'
 import type { Kept } from './batches.ts'
 import type { Sequence } from './contract.ts'
+import { keptBody } from './kept-body.ts'
 import type { Terms } from './kept-terms.ts'
 import { walk } from './walk.ts'
 
@@ -43,10 +44,10 @@ export class KeptTails<State> {
 
   async #find(index: number): Promise<Kept<State> | undefined> {
     if (!this.#isWorthKeeping(index)) return undefined
-    const item = await this.#store.get(`${this.#prefix} ${index}`)
-    if (item === undefined || !Buffer.isBuffer(item.body)) return undefined
+    const body = await keptBody(await this.#store.get(`${this.#prefix} ${index}`))
+    if (body === undefined) return undefined
     try {
-      return { index, state: this.#sequence.decode(item.body) }
+      return { index, state: this.#sequence.decode(body) }
     } catch {
       // Whoever can write to the store may have written it.
       return undefined
@@ -55,8 +56,17 @@ export class KeptTails<State> {
 
   #keep({ index, state }: Kept<State>): void {
     if (!this.#isWorthKeeping(index)) return
-    const body = Buffer.from(this.#sequence.encode(state))
-    void this.#store.set(`${this.#prefix} ${index}`, { meta: {}, body }, LIFETIME)
+    const body = this.#encoded(state)
+    if (body !== undefined) void this.#store.set(`${this.#prefix} ${index}`, { meta: {}, body }, LIFETIME)
+  }
+
+  /** Undefined where the sequence fails at it: the reader has all its terms by then. */
+  #encoded(state: State): Buffer | undefined {
+    try {
+      return Buffer.from(this.#sequence.encode(state))
+    } catch {
+      return undefined
+    }
   }
 
   #isWorthKeeping(index: number): boolean {

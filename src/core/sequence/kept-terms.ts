@@ -1,6 +1,7 @@
-import type { BlockWriterParts } from './block-writer.ts'
-import { BlockWriter, type Landed } from './block-writer.ts'
+import type { Clock } from '../clock.ts'
+import { BlockWriter, type BlockWriterParts, type Landed, type Wanted } from './block-writer.ts'
 import type { Sequence } from './contract.ts'
+import { Pace } from './pace.ts'
 import type { TermBlocks } from './term-blocks.ts'
 
 /** Some terms in a row, by their JSON texts. */
@@ -15,11 +16,13 @@ export class KeptTerms<State> {
   readonly #sequence: Sequence<State>
   readonly #blocks: TermBlocks
   readonly #writer: BlockWriter<State>
+  readonly #clock: Clock
 
   constructor(sequence: Sequence<State>, blocks: TermBlocks, parts: BlockWriterParts) {
     this.#sequence = sequence
     this.#blocks = blocks
     this.#writer = new BlockWriter(sequence, blocks, parts)
+    this.#clock = parts.clock
   }
 
   /**
@@ -30,12 +33,15 @@ export class KeptTerms<State> {
   async *read(start: number, end: number, signal: AbortSignal): AsyncGenerator<Terms, void> {
     const { size } = this.#blocks
     const stop = Math.min(end, this.#sequence.length ?? Infinity)
+    const last = Math.ceil(stop / size) - 1
+    // A store may answer at once, each time.
+    const pace = new Pace(signal, this.#clock)
     for (let index = start; index < stop; ) {
-      signal.throwIfAborted()
+      await pace.rest()
       const n = Math.floor(index / size)
       const skipped = index - n * size
       const wanted = Math.min(size, stop - n * size)
-      const { texts, isEnd, failure } = await this.#block(n, wanted, signal)
+      const { texts, isEnd, failure } = await this.#block({ n, count: wanted, last }, signal)
       const own = texts.slice(skipped, wanted)
       if (own.length > 0) yield { index, texts: own }
       if (failure !== undefined) throw failure.error
@@ -44,9 +50,9 @@ export class KeptTerms<State> {
     }
   }
 
-  async #block(n: number, wanted: number, signal: AbortSignal): Promise<Landed> {
-    const block = await this.#blocks.find(n)
-    if (block === undefined) return this.#writer.wait(n, wanted, signal)
+  async #block(wanted: Wanted, signal: AbortSignal): Promise<Landed> {
+    const block = await this.#blocks.find(wanted.n)
+    if (block === undefined) return this.#writer.wait(wanted, signal)
     return { texts: block.texts, isEnd: block.texts.length < this.#blocks.size }
   }
 }

@@ -11,6 +11,7 @@ type Origin<State> =
 export class Source<State> {
   readonly #origin: Origin<State>
   readonly #signal: AbortSignal
+  #isAtStep = false
 
   constructor(sequence: Sequence<State>, after: State | undefined, count: number, signal: AbortSignal) {
     const states = sequence.states(after, signal, count)
@@ -24,16 +25,20 @@ export class Source<State> {
   /** A promise where it has to be waited for: rejected by an abort, whatever the iterator does. */
   next(): Step<State> | Promise<Step<State>> {
     if (this.#origin.type === 'computed') return this.#origin.iterator.next()
+    this.#isAtStep = true
     const step = orAborted(this.#origin.iterator.next(), this.#signal)
+    const isOver = (): void => {
+      this.#isAtStep = false
+    }
     // It may be looked at later, or not at all.
-    step.catch(() => {})
+    step.then(isOver, isOver)
     return step
   }
 
   /** Lets go of what the iterator holds. After an abort an iterator that still waits is not waited for. */
   async close(): Promise<void> {
     const closed = Promise.resolve(this.#origin.iterator.return?.())
-    if (this.#signal.aborted) closed.catch(() => {})
+    if (this.#signal.aborted || this.#isAtStep) closed.catch(() => {})
     else await closed
   }
 }

@@ -1,5 +1,6 @@
 import type { GuardedStore } from '../store/guard.ts'
 import type { Sequence } from './contract.ts'
+import { keptBody } from './kept-body.ts'
 
 /** Terms that were computed together: `size` of them, fewer where the sequence ends in it. Written once, never changed. */
 export interface TermBlock {
@@ -31,8 +32,8 @@ export class TermBlocks {
   }
 
   async find(n: number): Promise<TermBlock | undefined> {
-    const item = await this.#store.get(`${this.#prefix} block ${n}`)
-    return item !== undefined && Buffer.isBuffer(item.body) ? blockOf(item.body, this.size) : undefined
+    const body = await keptBody(await this.#store.get(`${this.#prefix} block ${n}`))
+    return body && blockOf(body, this.size)
   }
 
   /** Resolves when it is there, or the store has failed to take it. */
@@ -42,9 +43,9 @@ export class TermBlocks {
     }
   }
 
-  /** How many blocks there were at some time: a hint of where to go on. */
+  /** The number of the block after the one that was written last: a hint of where to go on. */
   async head(): Promise<number> {
-    const item = await this.#store.get(`${this.#prefix} head`)
+    const item = await this.#store.latest(`${this.#prefix} head`)
     const { blocks } = (item?.meta ?? {}) as { blocks?: unknown }
     return Number.isSafeInteger(blocks) && (blocks as number) > 0 ? (blocks as number) : 0
   }
@@ -65,5 +66,5 @@ function blockOf(bytes: Buffer, size: number): TermBlock | undefined {
   const from = 4 + bytes.readUInt32BE(0)
   if (from >= bytes.length) return undefined
   const texts = bytes.toString('utf8', from).split('\n')
-  return texts.length <= size ? { texts, state: bytes.subarray(4, from) } : undefined
+  return texts.length <= size && !texts.includes('') ? { texts, state: bytes.subarray(4, from) } : undefined
 }

@@ -20,6 +20,7 @@ export class Lease {
   readonly #key: string
   readonly #token: Buffer
   readonly #renewal: NodeJS.Timeout
+  #isLost = false
 
   constructor(capabilities: StoreCapabilities, key: string, token: Buffer, lifetime: number) {
     this.#capabilities = capabilities
@@ -32,10 +33,17 @@ export class Lease {
   async #renew(lifetime: number): Promise<void> {
     try {
       const { compareAndSwap } = this.#capabilities
-      if (!(await compareAndSwap.call(this.#capabilities, this.#key, this.#token, this.#token, lifetime))) this.#stop()
+      if (await compareAndSwap.call(this.#capabilities, this.#key, this.#token, this.#token, lifetime)) return
+      this.#isLost = true
+      this.#stop()
     } catch {
       // The store is gone for now: the next renewal may still come in time.
     }
+  }
+
+  /** Whether a renewal came too late: another may have it. */
+  get isLost(): boolean {
+    return this.#isLost
   }
 
   /** Gives it up, so that another may have it at once. Never rejects: what does not arrive ends by itself. */
