@@ -3,6 +3,7 @@ export class Gate {
   readonly #limit: number
   readonly #waiting: (() => void)[] = []
   #running = 0
+  #isHandingOn = false
 
   constructor(limit: number) {
     this.#limit = limit
@@ -17,8 +18,15 @@ export class Gate {
   }
 
   leave(): void {
-    const next = this.#waiting.shift()
-    if (next === undefined) this.#running--
-    else next()
+    this.#running--
+    // Who leaves as soon as he has entered, because nobody needs his work any more, must not call the next one from
+    // within: of thousands who give up together each would be on the stack.
+    if (this.#isHandingOn) return
+    this.#isHandingOn = true
+    while (this.#running < this.#limit && this.#waiting.length > 0) {
+      this.#running++
+      this.#waiting.shift()?.()
+    }
+    this.#isHandingOn = false
   }
 }

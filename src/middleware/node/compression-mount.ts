@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Compressor } from '../../core/compression/compressor.ts'
 import { isCompressible } from '../../core/compression/media-type.ts'
 import type { CompressorOptions } from '../../core/compression/options.ts'
-import { optionalFunction } from '../../core/options.ts'
+import { optionalFunction, quote } from '../../core/options.ts'
 import { type EncodingRules, encodeResponse } from './encoding.ts'
 import type { Switch } from './encoding-head.ts'
 
@@ -29,6 +29,9 @@ export class CompressionMount<Filter = unknown> implements EncodingRules {
 
   /** @throws TypeError or RangeError with the value quoted. */
   constructor(options: CompressionMountOptions<Filter> | Compressor, ask: Ask<Filter>) {
+    if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+      throw new TypeError(`compression takes an object of options or a Compressor, not ${quote(options)}`)
+    }
     const { filter, compressor, ...rest } = options instanceof Compressor ? { compressor: options } : { ...options }
     this.#filter = optionalFunction('filter', filter as Filter | undefined)
     this.hasFilter = filter !== undefined

@@ -84,11 +84,14 @@ function fieldOf(response: ServerResponse, { fields }: HeadArguments, name: stri
 
 function given(fields: HeadArguments['fields'], name: string): string | undefined {
   if (fields === undefined) return undefined
+  let value: string | undefined
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const said = String(fields[i])
-    if (said.length === name.length && said.toLowerCase() === name) return textOf(fields[i + 1])
+    if (said.length !== name.length || said.toLowerCase() !== name) continue
+    const line = textOf(fields[i + 1])
+    value = value === undefined ? line : `${value}, ${line}`
   }
-  return undefined
+  return value
 }
 
 function textOf(value: OutgoingHttpHeader | undefined): string | undefined {
@@ -158,8 +161,13 @@ export function setEncodedFields(response: ServerResponse, coding: Coding, lengt
   const tag = textOf(response.getHeader('ETag'))
   if (tag?.startsWith('"')) response.setHeader('ETag', weak(tag))
   for (const name of OF_IDENTITY) if (response.hasHeader(name)) response.removeHeader(name)
-  if (length === undefined) response.removeHeader('Content-Length')
+  if (length === undefined || isChunked(response)) response.removeHeader('Content-Length')
   else response.setHeader('Content-Length', length)
+}
+
+/** Whether its framing is settled already: a length besides would contradict it (RFC 9112 section 6.2), or leave no place for trailers. */
+function isChunked(response: ServerResponse): boolean {
+  return response.hasHeader('Transfer-Encoding') || response.hasHeader('Trailer')
 }
 
 /** The weak form of an entity tag. */

@@ -62,6 +62,8 @@ interface State {
   readonly write: Method
   readonly end: Method
   readonly flushHeaders: Method
+  /** Once it is fed. */
+  emit: Method | undefined
 }
 
 interface EncodedResponse extends MarkedResponse {
@@ -105,6 +107,7 @@ export function encodeResponse(
     write: write as Method,
     end: end as Method,
     flushHeaders: flushHeaders as Method,
+    emit: undefined,
   }
   encoded[ENCODED] = state
   encoded[SHORTCUT] = state as Shortcut
@@ -239,7 +242,7 @@ function encodedWrite(this: EncodedResponse, ...args: unknown[]): unknown {
       return writeAfterEnd(this, callback)
     case 'held':
     case 'feeding':
-      if (!isContent(chunk)) return state.write.apply(this, args)
+      if (!isContent(chunk) || isGone(this)) return state.write.apply(this, args)
       return state.isEnded ? writeAfterEnd(this, callback) : take(this, state, bytesOf(chunk, args[1]), callback)
   }
 }
@@ -267,14 +270,18 @@ function take(response: EncodedResponse, state: State, content: Buffer, callback
 
 /** Sends the head, and from now on what is written as it comes. */
 function startFeeding(response: EncodedResponse, state: State, size?: number): boolean {
-  if (isGone(response)) return false
+  if (isGone(response)) {
+    tellHeld(state, closedError())
+    return false
+  }
   const { coding, type, length } = state.encoding as Encoding
   commitHead(response, state, undefined)
   if (state.isEnded) detain(response)
   state.phase = 'feeding'
   const feed = state.rules.compressor.feed(coding, new ResponseSink(response, state), isStreaming(type), size ?? length)
   state.feed = feed
-  response.on('drain', onDrain)
+  state.emit = response.emit as Method
+  response.emit = feedingEmit
   response.once('close', onClose)
   const { held } = state
   state.held = NONE
@@ -303,7 +310,7 @@ class ResponseSink {
   }
 
   drain(): void {
-    this.#response.emit('drain')
+    this.#state.emit?.call(this.#response, 'drain')
   }
 
   fail(error: Error): void {
@@ -311,8 +318,12 @@ class ResponseSink {
   }
 }
 
-function onDrain(this: EncodedResponse): void {
-  this[ENCODED]?.feed?.drained()
+/** Room beneath is for what waits to be encoded: whoever writes is told of it when that is gone, by `ResponseSink`. */
+function feedingEmit(this: EncodedResponse, ...args: unknown[]): boolean {
+  const { feed, phase, emit } = this[ENCODED] as State
+  if (args[0] !== 'drain' || phase !== 'feeding') return (emit as Method).apply(this, args) as boolean
+  feed?.drained()
+  return true
 }
 
 function onClose(this: EncodedResponse): void {
@@ -400,7 +411,7 @@ function feedWhole(response: EncodedResponse, state: State, content: Buffer): vo
 }
 
 function sendVariant(response: EncodedResponse, state: State, content: Buffer, { encoded }: Variant): void {
-  if (isGone(response)) return
+  if (isGone(response)) return tellHeld(state, closedError())
   if (encoded === undefined) {
     if ((state.encoding as Encoding).isForced) feedWhole(response, state, content)
     else sendAsItIs(response, state, content)
@@ -428,8 +439,10 @@ function commitHead(response: EncodedResponse, state: State, length: number | un
   commit(response, state)
 }
 
-function tellHeld({ held }: State): void {
-  for (const { callback } of held) if (callback !== undefined) process.nextTick(callback)
+/** Calls the callbacks of what was held back, and lets go of it. */
+function tellHeld(state: State, error?: Error): void {
+  for (const { callback } of state.held) if (callback !== undefined) process.nextTick(callback, error)
+  state.held = NONE
 }
 
 /** The cache's name for content, if it is the very content that the cache sent. */
@@ -504,6 +517,10 @@ const DETAINED: PropertyDescriptorMap = {
 function headersSent(what: string): Error {
   const error = new Error(`Cannot ${what} headers after they are sent to the client`)
   return Object.assign(error, { code: 'ERR_HTTP_HEADERS_SENT' })
+}
+
+function closedError(): Error {
+  return new Error('The response was closed before this was sent')
 }
 
 function writeAfterEnd(response: ServerResponse, callback: Callback | undefined): false {

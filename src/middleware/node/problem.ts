@@ -59,6 +59,7 @@ const DESCRIBING = [
   'Last-Modified',
   'Surrogate-Control',
   'Trailer',
+  'Transfer-Encoding',
 ]
 
 /** Sets the fields of a problem and returns its body. What the handler said of an answer of its own is taken back. */
