@@ -84,7 +84,7 @@ describe('an answer that the cache keeps and that was encoded before', () => {
   ]
 
   test.each(mounts)('%s: has the fields of its encoding, and is counted', async (_name, mount) => {
-    const compressor = new Compressor()
+    const compressor = new Compressor({ store: memoryStore() })
     const { headers, bytes } = await third(mount(compressor))
     expect(headers['cache-status']).toMatch(/hit/)
     expect(gunzipSync(bytes).toString()).toBe(content)
@@ -105,7 +105,7 @@ describe('an answer that the cache keeps and that was encoded before', () => {
       response.set({ Vary: 'Origin', 'X-Outside': 'yes', ETag: '"outside"' })
       next()
     }
-    const { headers, bytes } = await third(expressApp(new Compressor(), outside))
+    const { headers, bytes } = await third(expressApp(new Compressor({ store: memoryStore() }), outside))
     expect(gunzipSync(bytes).toString()).toBe(content)
     expect(headers.vary).toMatch(/^Origin, *Accept-Encoding$/)
     expect(headers).toMatchObject({ etag: 'W/"outside"', 'x-outside': 'yes' })
@@ -116,7 +116,7 @@ describe('an answer that the cache keeps and that was encoded before', () => {
       response.compress = false
       next()
     }
-    const { headers, bytes } = await third(expressApp(new Compressor(), outside))
+    const { headers, bytes } = await third(expressApp(new Compressor({ store: memoryStore() }), outside))
     expect(headers).not.toHaveProperty('content-encoding')
     expect(bytes.toString()).toBe(content)
   })
@@ -139,7 +139,7 @@ describe('an answer that the cache keeps and that was encoded before', () => {
   })
 
   test('is another one for each coding', async () => {
-    const listener = expressApp(new Compressor())
+    const listener = expressApp(new Compressor({ store: memoryStore() }))
     for (const coding of ['gzip', 'br', 'gzip', 'zstd']) {
       expect((await third(listener, coding)).headers['content-encoding']).toBe(coding)
     }

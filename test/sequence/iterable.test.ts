@@ -97,7 +97,7 @@ test.each([false, true])('is returned when the reader leaves; async %s', async (
   const { iterable, closed } = watched(isAsync)
   const sequence = fromIterable(() => iterable, { id: 'watched' })
   for await (const { index } of walk(sequence)) if (index >= 2) break
-  expect(closed).toHaveBeenCalledOnce()
+  await vi.waitFor(() => expect(closed).toHaveBeenCalledOnce())
 })
 
 test.each([false, true])('is returned on abort, while it skips and while it is read; async %s', async (isAsync) => {

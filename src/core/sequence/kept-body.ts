@@ -3,9 +3,10 @@ import { wholeBody } from '../store/large.ts'
 
 /** The bytes of what a store has, wherever they lie; undefined where there are none or they cannot be read. */
 export async function keptBody(item: GuardedItem | undefined): Promise<Buffer | undefined> {
-  if (item === undefined || Buffer.isBuffer(item.body)) return item?.body
+  if (item === undefined) return undefined
+  const { body } = item
   try {
-    return await wholeBody(item.body)
+    return Buffer.isBuffer(body) ? body : await wholeBody(body)
   } catch {
     return undefined
   }

@@ -35,7 +35,7 @@ export class Source<State> {
     return step
   }
 
-  /** Lets go of what the iterator holds. After an abort an iterator that still waits is not waited for. */
+  /** Lets go of what the iterator holds. One that is still at a step, or was aborted, is not waited for. */
   async close(): Promise<void> {
     const closed = Promise.resolve(this.#origin.iterator.return?.())
     if (this.#signal.aborted || this.#isAtStep) closed.catch(() => {})
