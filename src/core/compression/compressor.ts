@@ -20,6 +20,7 @@ const LARGEST_AT_ONCE = 32 * 1024
 const LARGEST_REMEMBERED = 1024 * 1024
 /** An encoding has to save a twentieth. */
 const WORTH_IT = 0.95
+const NOTHING = Buffer.alloc(0)
 
 /** Some content, and what is known of it. */
 export interface WholeContent {
@@ -86,8 +87,12 @@ export class Compressor {
     return this.#encodeInThread(key, whole, encoder)
   }
 
-  /** @internal The name of an encoding, to be asked for again. `identity` as in `WholeContent`. */
-  keyOf(content: Uint8Array, identity: string, coding: Coding): string {
+  /**
+   * @internal The name of an encoding, to be asked for again; undefined where none is remembered of so much content.
+   * `identity` as in `WholeContent`.
+   */
+  keyOf(content: Uint8Array, identity: string, coding: Coding): string | undefined {
+    if (content.length > LARGEST_REMEMBERED) return undefined
     return this.#variants.keyOf(content, identity, this.#encoder(coding))
   }
 
@@ -139,11 +144,17 @@ export class Compressor {
     return new Promise((resolve, reject) => {
       this.#gate.enter(() => {
         const started = this.#clock.monotonic()
-        encoder.encode(content, (error, encoded) => {
+        const done = (error: Error | null, encoded: Buffer): void => {
           this.#gate.leave()
           if (error) reject(error)
           else resolve(this.#judge('async', content.length, encoded, encoder, started))
-        })
+        }
+        try {
+          encoder.encode(content, done)
+        } catch (error) {
+          // zlib had no memory even to begin.
+          done(error as Error, NOTHING)
+        }
       })
     })
   }
