@@ -8,4 +8,11 @@ export interface SequenceEvents {
     readonly format: string
     readonly error: unknown
   }
+  /** A state could not be encoded, so that nothing is kept there: terms are right, and computed again each time. */
+  'breakwater:sequence:unkept': {
+    readonly sequence: string
+    /** Of the term whose state it is. */
+    readonly index: number
+    readonly error: unknown
+  }
 }

@@ -3,6 +3,7 @@ import type { GuardedStore } from '../store/guard.ts'
 import type { Kept } from './batches.ts'
 import type { Sequence } from './contract.ts'
 import { keptBody } from './kept-body.ts'
+import { decodedState, encodedState } from './kept-state.ts'
 import type { Terms } from './kept-terms.ts'
 import { walk } from './walk.ts'
 
@@ -45,28 +46,13 @@ export class KeptTails<State> {
   async #find(index: number): Promise<Kept<State> | undefined> {
     if (!this.#isWorthKeeping(index)) return undefined
     const body = await keptBody(await this.#store.get(`${this.#prefix} ${index}`))
-    if (body === undefined) return undefined
-    try {
-      return { index, state: this.#sequence.decode(body) }
-    } catch {
-      // Whoever can write to the store may have written it.
-      return undefined
-    }
+    return body && decodedState(this.#sequence, index, body)
   }
 
-  #keep({ index, state }: Kept<State>): void {
-    if (!this.#isWorthKeeping(index)) return
-    const body = this.#encoded(state)
-    if (body !== undefined) void this.#store.set(`${this.#prefix} ${index}`, { meta: {}, body }, LIFETIME)
-  }
-
-  /** Undefined where the sequence fails at it: the reader has all its terms by then. */
-  #encoded(state: State): Buffer | undefined {
-    try {
-      return Buffer.from(this.#sequence.encode(state))
-    } catch {
-      return undefined
-    }
+  #keep(last: Kept<State>): void {
+    if (!this.#isWorthKeeping(last.index)) return
+    const body = encodedState(this.#sequence, last)
+    if (body !== undefined) void this.#store.set(`${this.#prefix} ${last.index}`, { meta: {}, body }, LIFETIME)
   }
 
   #isWorthKeeping(index: number): boolean {
