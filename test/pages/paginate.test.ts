@@ -369,6 +369,12 @@ describe('parameters that are not ours', () => {
     )
   })
 
+  test('a path full of slashes is read as fast as any', () => {
+    const before = performance.now()
+    paginate().plan({ target: `/books${'/'.repeat(64_000)}x` })
+    expect(performance.now() - before).toBeLessThan(1000)
+  })
+
   test('a whole URL as target is a target', () => {
     const { links } = page({}, { target: 'http://else.test/books?a=1#x', origin: 'https://api.test' }, 100)
     expect(links.first).toBe('https://api.test/books?a=1&page=1&size=20')

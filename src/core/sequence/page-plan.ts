@@ -165,5 +165,12 @@ export function outOfRange(total: number | undefined): PageError {
 function scopeOf(path: string, kept: readonly QueryParameter[], own: string | undefined): string {
   const pairs = kept.map(({ name, value }) => [name, value] as const)
   pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-  return JSON.stringify([path.replace(/\/+$/, ''), pairs, own ?? null])
+  return JSON.stringify([withoutClosingSlashes(path), pairs, own ?? null])
+}
+
+/** A pattern would try each slash of a path that is full of them. */
+function withoutClosingSlashes(path: string): string {
+  let end = path.length
+  while (path[end - 1] === '/') end--
+  return path.slice(0, end)
 }
