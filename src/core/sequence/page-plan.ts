@@ -33,7 +33,7 @@ export type PageWindow =
 /** What a request asks for. */
 export interface PagePlan {
   readonly mode: PageMode | 'range'
-  /** The most items that the page has. */
+  /** How many items pages have. What lies at the scan limit has fewer. */
   readonly size: number
   readonly window: PageWindow
   /** What links begin with, and the parameters that are not about pages. */
@@ -106,11 +106,11 @@ function sizeOf<Item>({ size, maxSize }: PageSettings<Item>, name: string, asked
 
 function slice<Item>(settings: PageSettings<Item>, mode: PagePlan['mode'], offset: number, size: number): Place {
   const { scanLimit } = settings
-  if (offset + size > scanLimit) {
+  if (offset >= scanLimit) {
     throw new PageError(422, `This list can be read up to its item ${scanLimit} in this way: ask for an earlier page`)
   }
-  if (Number.isSafeInteger(offset + size + 1)) return { mode, size, window: { kind: 'slice', offset, limit: size + 1 } }
-  throw new PageError(400, 'No list has so many pages')
+  if (!Number.isSafeInteger(offset + size + 1)) throw new PageError(400, 'No list has so many pages')
+  return { mode, size, window: { kind: 'slice', offset, limit: Math.min(size, scanLimit - offset) + 1 } }
 }
 
 function placeOfCursor<Item>(
