@@ -14,6 +14,7 @@ import {
 import type { PagePlan, PageRequest } from '../../core/sequence/page-plan.ts'
 import { type Page, type PageResult, type Paginator, paginatorOf } from '../../core/sequence/paginate.ts'
 import { splitTarget } from '../../core/sequence/query.ts'
+import { isGone } from './answer.ts'
 import type { PageAnswer, PageFields } from './page-answer.ts'
 import { type PageSource, type ReadySource, readWindow, readySource } from './page-source.ts'
 import type { Origin } from './request-head.ts'
@@ -226,9 +227,10 @@ export function originText(origin: Origin | undefined): string | undefined {
 export function signalOf(response: ServerResponse): AbortSignal {
   const controller = new AbortController()
   const leave = (): void => {
-    if (!response.writableFinished) controller.abort(new Error('The client has left'))
+    // What was closed in HTTP/2 says that it is finished, ended or not.
+    if (!response.writableEnded || !response.writableFinished) controller.abort(new Error('The client has left'))
   }
-  if (response.destroyed) leave()
+  if (isGone(response)) leave()
   else response.once('close', leave)
   return controller.signal
 }
