@@ -80,7 +80,7 @@ export function defineSequence<State, Term = State>(
       optionalFunction('text', textOf)?.bind(definition) ??
       ((state) => jsonText(term === undefined ? state : term.call(definition, state))),
     ...codecOf(definition),
-    cost: optionalFunction('cost', cost)?.bind(definition) ?? costOf(jump !== undefined),
+    cost: optionalFunction('cost', cost)?.bind(definition) ?? assumedCost(jump !== undefined, 1e-3),
   }
 }
 
@@ -124,10 +124,10 @@ function codecOf<State, Term>(definition: SequenceDefinition<State, Term>): Code
   return { encode: encode.bind(definition), decode: decode.bind(definition) }
 }
 
-/** What is assumed of a sequence that says nothing of itself. */
-function costOf(isJumpable: boolean): Sequence['cost'] {
+/** What is assumed of a sequence that says nothing of itself. `time` of a term, ms, also of one that has to be skipped. */
+export function assumedCost(isJumpable: boolean, time: number): Sequence['cost'] {
   return (start, count, kept) => {
     const skipped = isJumpable && kept === undefined ? 0 : start - (kept ?? -1) - 1
-    return { bytes: count * 20, time: (skipped + count) / 1_000 }
+    return { bytes: count * 20, time: (skipped + count) * time }
   }
 }

@@ -5,7 +5,7 @@ import { matchesAny } from '../../core/http/validators.ts'
 import { quote } from '../../core/options.ts'
 import { countedFormat, type FormatName, formats, type TermFormat, termFormat } from '../../core/sequence/formats.ts'
 import { itemContentRange, requestedItems } from '../../core/sequence/item-range.ts'
-import { formatLinks, uriText } from '../../core/sequence/link.ts'
+import { formatLinks, pathReference, uriText } from '../../core/sequence/link.ts'
 import { PageError } from '../../core/sequence/page-error.ts'
 import { targetsAround } from '../../core/sequence/page-links.ts'
 import { integerOf, type OwnParameters, ownParameters } from '../../core/sequence/parameters.ts'
@@ -267,7 +267,7 @@ class Asked {
     this.isHead = request.method === 'HEAD'
     this.query = query
     this.isAbsolute = from !== undefined
-    this.root = `${from ?? ''}${uriText(mount)}`
+    this.root = from === undefined ? pathReference(mount) : from + uriText(mount)
     this.vary = this.isAbsolute ? ['X-Forwarded-Proto', 'X-Forwarded-Host'] : []
   }
 }
