@@ -3,10 +3,10 @@ import type { Clock } from '../clock.ts'
 import type { StoreCapabilities } from '../store/capabilities.ts'
 import { waitAtMost, withDeadline } from '../store/guard.ts'
 import { askForLease, type Lease, type LeaseAnswer } from '../store/lease.ts'
-import type { Kept } from './batches.ts'
 import type { Sequence } from './contract.ts'
+import { Mark } from './mark.ts'
 import type { TermBlocks } from './term-blocks.ts'
-import { walk } from './walk.ts'
+import type { TermWalker } from './term-walker.ts'
 
 /** The terms of a block as far as they are wanted. */
 export interface Landed {
@@ -17,7 +17,8 @@ export interface Landed {
   readonly failure?: { readonly error: unknown } | undefined
 }
 
-export interface BlockWriterParts {
+export interface BlockWriterParts<State> {
+  readonly walker: TermWalker<State>
   readonly capabilities: StoreCapabilities
   readonly clock: Clock
   /** ms for one call of the store. */
@@ -58,6 +59,7 @@ const MOST_UNDER_WAY = 4
 export class BlockWriter<State> {
   readonly #sequence: Sequence<State>
   readonly #blocks: TermBlocks
+  readonly #walker: TermWalker<State>
   readonly #capabilities: StoreCapabilities
   readonly #clock: Clock
   /** ms for one call of the store. */
@@ -70,16 +72,17 @@ export class BlockWriter<State> {
   /** When the store failed at a lease, monotonic ms. */
   #failedAt = -Infinity
   /** The last term that was computed here and ends a block: gone on from even where the store keeps nothing. */
-  #latest: Kept<State> | undefined
+  #latest: Mark<State> | undefined
   /** The block in work, as far as it is there. */
   #current: { readonly n: number; readonly texts: readonly string[] } | undefined
   /** The last block that readers who got theirs go on to, and what tells that one came back. */
   #expected = -1
   #onWish: (() => void) | undefined
 
-  constructor(sequence: Sequence<State>, blocks: TermBlocks, parts: BlockWriterParts) {
+  constructor(sequence: Sequence<State>, blocks: TermBlocks, parts: BlockWriterParts<State>) {
     this.#sequence = sequence
     this.#blocks = blocks
+    this.#walker = parts.walker
     this.#capabilities = parts.capabilities
     this.#clock = parts.clock
     this.#timeout = parts.timeout
@@ -188,6 +191,11 @@ export class BlockWriter<State> {
     return numbers.length === 0 ? undefined : Math.min(...numbers)
   }
 
+  /** The last block that anybody who waits goes on to. */
+  #lastWish(): number {
+    return Math.max(-1, ...[...this.#wishes].map(({ last }) => last))
+  }
+
   /** Computes from the last block before `first` on, up to the last that is wanted. */
   async #compute(first: number, lease: Lease | undefined): Promise<void> {
     this.#leaving = new AbortController()
@@ -198,23 +206,24 @@ export class BlockWriter<State> {
     const kept = await this.#lastBefore(first, head)
     let n = kept === undefined ? 0 : Math.floor(kept.index / size) + 1
     let texts: string[] = []
-    let state: State | undefined
+    let last: Mark<State> | undefined
     const underWay = new Set<Promise<void>>()
-    const terms = walk(this.#sequence, { start: n * size, kept, signal, clock: this.#clock, boundary: size })
+    const expected = (this.#lastWish() + 1 - n) * size
+    const terms = this.#walker.walk({ start: n * size, count: Infinity, expected, kept, signal, boundary: size })
     try {
       for await (const batch of terms) {
         texts.push(...batch.texts)
-        state = batch.last.state
+        last = batch.last
         this.#current = { n, texts }
         this.#land(n, texts, false)
         if (texts.length < size) continue
         this.#latest = batch.last
-        await this.#keep(underWay, n, texts, state)
+        await this.#keep(underWay, n, texts, last)
         texts = []
         n++
         if (!(await this.#goesOn(n, head, lease))) return
       }
-      if (texts.length > 0 && state !== undefined) await this.#keep(underWay, n, texts, state)
+      if (texts.length > 0 && last !== undefined) await this.#keep(underWay, n, texts, last)
       this.#landRest(n, { texts, isEnd: true })
     } catch (error) {
       if (!signal.aborted) this.#landRest(n, { texts, isEnd: false, failure: { error } })
@@ -245,7 +254,7 @@ export class BlockWriter<State> {
   }
 
   /** The last term before block `first` that there is a state of. */
-  async #lastBefore(first: number, head: number): Promise<Kept<State> | undefined> {
+  async #lastBefore(first: number, head: number): Promise<Mark<State> | undefined> {
     const before = first * this.#blocks.size - 1
     const own = this.#latest !== undefined && this.#latest.index <= before ? this.#latest : undefined
     if (own?.index === before) return own
@@ -270,19 +279,16 @@ export class BlockWriter<State> {
   }
 
   /** The last term of block `n`; undefined where there is none to go on from. */
-  async #endOf(n: number): Promise<Kept<State> | undefined> {
+  async #endOf(n: number): Promise<Mark<State> | undefined> {
     const block = await this.#blocks.find(n)
     if (block === undefined) return undefined
-    try {
-      return { index: n * this.#blocks.size + block.texts.length - 1, state: this.#sequence.decode(block.state) }
-    } catch {
-      return undefined
-    }
+    const mark = Mark.encoded(this.#sequence, n * this.#blocks.size + block.texts.length - 1, block.state)
+    return mark.kept() && mark
   }
 
   /** Hands a block to the store; waits where too many are on their way. */
-  async #keep(underWay: Set<Promise<void>>, n: number, texts: readonly string[], state: State): Promise<void> {
-    const keeping = this.#blocks.keep(n, { texts, state: Buffer.from(this.#sequence.encode(state)) })
+  async #keep(underWay: Set<Promise<void>>, n: number, texts: readonly string[], last: Mark<State>): Promise<void> {
+    const keeping = this.#blocks.keep(n, { texts, state: last.bytes() })
     const done = keeping.finally(() => underWay.delete(done))
     underWay.add(done)
     if (underWay.size >= MOST_UNDER_WAY) await Promise.race(underWay)
