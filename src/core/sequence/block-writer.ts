@@ -3,11 +3,11 @@ import type { Clock } from '../clock.ts'
 import type { StoreCapabilities } from '../store/capabilities.ts'
 import { waitAtMost, withDeadline } from '../store/guard.ts'
 import { askForLease, type Lease, type LeaseAnswer } from '../store/lease.ts'
-import type { Kept } from './batches.ts'
 import type { Sequence } from './contract.ts'
-import { decodedState, encodedState } from './kept-state.ts'
+import { encodedMark } from './kept-state.ts'
+import { Mark } from './mark.ts'
 import type { TermBlocks } from './term-blocks.ts'
-import { walk } from './walk.ts'
+import type { TermWalker } from './term-walker.ts'
 
 /** The terms of a block as far as they are wanted. */
 export interface Landed {
@@ -18,7 +18,8 @@ export interface Landed {
   readonly failure?: { readonly error: unknown } | undefined
 }
 
-export interface BlockWriterParts {
+export interface BlockWriterParts<State> {
+  readonly walker: TermWalker<State>
   readonly capabilities: StoreCapabilities
   readonly clock: Clock
   /** ms for one call of the store. */
@@ -67,6 +68,7 @@ const MOST_UNDER_WAY = 4
 export class BlockWriter<State> {
   readonly #sequence: Sequence<State>
   readonly #blocks: TermBlocks
+  readonly #walker: TermWalker<State>
   readonly #capabilities: StoreCapabilities
   readonly #clock: Clock
   /** ms for one call of the store. */
@@ -79,16 +81,17 @@ export class BlockWriter<State> {
   /** When the store failed at a lease, monotonic ms. */
   #failedAt = -Infinity
   /** The last term that was computed here and ends a block: gone on from even where the store keeps nothing. */
-  #latest: Kept<State> | undefined
+  #latest: Mark<State> | undefined
   /** The block that was in work last, as far as it is there: it may not be in the store yet, or never. */
   #recent: { readonly n: number; readonly texts: readonly string[] } = { n: -1, texts: [] }
   /** The last block that readers who got theirs go on to, and what tells that one came back. */
   #expected = -1
   #onWish: (() => void) | undefined
 
-  constructor(sequence: Sequence<State>, blocks: TermBlocks, parts: BlockWriterParts) {
+  constructor(sequence: Sequence<State>, blocks: TermBlocks, parts: BlockWriterParts<State>) {
     this.#sequence = sequence
     this.#blocks = blocks
+    this.#walker = parts.walker
     this.#capabilities = parts.capabilities
     this.#clock = parts.clock
     this.#timeout = parts.timeout
@@ -223,6 +226,11 @@ export class BlockWriter<State> {
     return numbers.length === 0 ? undefined : Math.min(...numbers)
   }
 
+  /** The last block that anybody who waits goes on to. */
+  #lastWish(): number {
+    return Math.max(-1, ...[...this.#wishes].map(({ last }) => last))
+  }
+
   /** Computes from the last block before `first` on, up to the last that is wanted. */
   async #compute(first: number, lease: Lease | undefined): Promise<void> {
     this.#leaving = new AbortController()
@@ -233,9 +241,10 @@ export class BlockWriter<State> {
     const kept = await this.#lastBefore(first, head)
     let n = kept === undefined ? 0 : Math.floor(kept.index / size) + 1
     let texts: string[] = []
-    let last: Kept<State> | undefined
+    let last: Mark<State> | undefined
     const underWay = new Set<Promise<void>>()
-    const terms = walk(this.#sequence, { start: n * size, kept, signal, clock: this.#clock, boundary: size })
+    const expected = (this.#lastWish() + 1 - n) * size
+    const terms = this.#walker.walk({ start: n * size, count: Infinity, expected, kept, signal, boundary: size })
     try {
       for await (const batch of terms) {
         texts.push(...batch.texts)
@@ -279,7 +288,7 @@ export class BlockWriter<State> {
   }
 
   /** The last term before block `first` that there is a state of. */
-  async #lastBefore(first: number, head: number): Promise<Kept<State> | undefined> {
+  async #lastBefore(first: number, head: number): Promise<Mark<State> | undefined> {
     const before = first * this.#blocks.size - 1
     const own = this.#latest !== undefined && this.#latest.index <= before ? this.#latest : undefined
     if (own?.index === before) return own
@@ -304,15 +313,16 @@ export class BlockWriter<State> {
   }
 
   /** The last term of block `n`; undefined where there is none to go on from. */
-  async #endOf(n: number): Promise<Kept<State> | undefined> {
+  async #endOf(n: number): Promise<Mark<State> | undefined> {
     const block = await this.#blocks.find(n)
-    const index = n * this.#blocks.size + (block?.texts.length ?? 0) - 1
-    return block && decodedState(this.#sequence, index, block.state)
+    if (block === undefined) return undefined
+    const mark = Mark.encoded(this.#sequence, n * this.#blocks.size + block.texts.length - 1, block.state)
+    return mark.kept() && mark
   }
 
   /** Hands a block to the store; waits for one of them where too many are on their way. */
-  async #keep(underWay: Set<Promise<void>>, n: number, texts: readonly string[], last: Kept<State>): Promise<void> {
-    const state = encodedState(this.#sequence, last)
+  async #keep(underWay: Set<Promise<void>>, n: number, texts: readonly string[], last: Mark<State>): Promise<void> {
+    const state = encodedMark(this.#sequence, last)
     if (state === undefined) return
     const keeping = this.#blocks.keep(n, { texts, state })
     const done = keeping.finally(() => underWay.delete(done))

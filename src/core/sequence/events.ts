@@ -1,3 +1,5 @@
+import type { TermPoolError, TermPoolReason } from './term-pool.ts'
+
 /** Events of sequences, by channel name. */
 export interface SequenceEvents {
   /** A term could not be had when part of the answer had been sent: only the answer itself could still tell. */
@@ -14,5 +16,11 @@ export interface SequenceEvents {
     /** Of the term whose state it is. */
     readonly index: number
     readonly error: unknown
+  }
+  /** Workers have not computed what they were given; `unavailable`: the event loop does it instead. */
+  'breakwater:sequence:pool': {
+    readonly sequence: string
+    readonly reason: TermPoolReason
+    readonly error: TermPoolError
   }
 }

@@ -13,7 +13,7 @@ import { splitTarget } from '../../core/sequence/query.ts'
 import { allowedCount, planRange, planTerms, type TermBounds, type TermPlan } from '../../core/sequence/term-plan.ts'
 import type { PageFields } from './page-answer.ts'
 import { digest, originText, TITLES } from './page-endpoint.ts'
-import type { Problem } from './problem.ts'
+import { type Problem, poolProblem } from './problem.ts'
 import type { Origin } from './request-head.ts'
 import type { SequenceAnswer } from './sequence-answer.ts'
 import { type SequenceRouterOptions, type SequenceSettings, sequenceSettings } from './sequence-options.ts'
@@ -234,6 +234,7 @@ export class SequenceEndpoint {
       mayEndBroken: fields['Cache-Control']?.includes('no-store') ?? false,
     })
     if (read.kind === 'gone') return { kind: 'gone' }
+    if (read.kind === 'refused') return { kind: 'problem', problem: poolProblem(read.error) }
     if (read.kind === 'whole' && read.count === 0 && none !== undefined) return none
     const count = read.kind === 'whole' ? read.count : undefined
     const links = linksOf(count)
