@@ -158,7 +158,7 @@ describe('while another process has the right to write', () => {
     const another = new FaultyStore()
     await termsOf(keepTerms(squares().sequence, { store: another.client(), blockSize }), 0, 20)
     for (const n of [0, 1])
-      store.kept.set(`${prefix} block ${n}`, another.kept.get(`${prefix} block ${n}`) as never, 60_000)
+      void store.kept.set(`${prefix} block ${n}`, another.kept.get(`${prefix} block ${n}`) as never, 60_000)
     expect(await reading).toEqual(expected(0, 20))
     expect(computed).toEqual([])
   })
@@ -166,7 +166,7 @@ describe('while another process has the right to write', () => {
   test('a block that is gone behind it is computed here', async () => {
     const store = new FaultyStore()
     await termsOf(keepTerms(squares().sequence, { store: store.client(), blockSize }), 0, 90)
-    for (const n of [2, 3]) store.kept.delete(`${prefix} block ${n}`)
+    for (const n of [2, 3]) void store.kept.delete(`${prefix} block ${n}`)
     const { reading, computed } = await waiting(store, new ManualClock(), 30, 60)
     expect(await reading).toEqual(expected(30, 60))
     expect(computed).toEqual(Array.from({ length: 20 }, (_, i) => 20 + i))

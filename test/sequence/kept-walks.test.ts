@@ -62,7 +62,7 @@ describe('where blocks are gone', () => {
 
   test('a deep gap is crossed with few questions, and at most twice its length is computed', async () => {
     const store = await filled(1_000)
-    for (let n = 301; n < 1_000; n++) store.kept.delete(`${keys} block ${n}`)
+    for (let n = 301; n < 1_000; n++) void store.kept.delete(`${keys} block ${n}`)
     const { sequence, computed } = squares()
     const source = keepTerms(sequence, { store: store.client(), blockSize })
     expect(await termsOf(source, 1_996, 2_000)).toEqual(expected(1_996, 2_000))
@@ -72,7 +72,7 @@ describe('where blocks are gone', () => {
 
   test('the last block is found with few questions where the hint is lost', async () => {
     const store = await filled(1_000)
-    store.kept.delete(`${keys} head`)
+    void store.kept.delete(`${keys} head`)
     const { sequence, computed } = squares()
     const source = keepTerms(sequence, { store: store.client(), blockSize })
     expect(await termsOf(source, 2_000, 2_004)).toEqual(expected(2_000, 2_004))
