@@ -75,7 +75,7 @@ test('a pipe writes nothing before all that it wrote has been encoded', async ()
     Readable.from([block, block, block, block, block]).pipe(response)
   })
   const isFull = (): boolean => sending?.writableNeedDrain === true
-  expect(await readLate(await open(server.port, 'zstd'), isFull)).toBeGreaterThan(5 * block.length)
+  expect(await readLate(await open(server.port, 'gzip'), isFull)).toBeGreaterThan(5 * block.length)
   expect(waiting).toEqual([0, 0, 0, 0, 0])
 })
 
