@@ -33,6 +33,8 @@ export interface TermSource {
    * @throws the signal's reason; what the sequence throws, after the terms before it.
    */
   read(start: number, end: number, signal: AbortSignal): AsyncGenerator<Terms, void>
+  /** As `keptBefore` of a TermReader. */
+  keptBefore(start: number): Promise<number | undefined>
 }
 
 /**
@@ -65,5 +67,6 @@ function computed<State>(sequence: Sequence<State>, clock: Clock): TermSource {
         yield { index, texts }
       }
     },
+    keptBefore: async () => undefined,
   }
 }

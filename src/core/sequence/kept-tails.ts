@@ -43,6 +43,11 @@ export class KeptTails<State> {
     }
   }
 
+  /** As `keptBefore` of a TermReader. */
+  async keptBefore(start: number): Promise<number | undefined> {
+    return (await this.#find(start - 1))?.index
+  }
+
   async #find(index: number): Promise<Kept<State> | undefined> {
     if (!this.#isWorthKeeping(index)) return undefined
     const body = await keptBody(await this.#store.get(`${this.#prefix} ${index}`))
