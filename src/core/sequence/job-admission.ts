@@ -11,7 +11,9 @@ export interface PageWish {
 
 /** Whether the terms of a page are computed while the client waits, behind its back, or not at all. */
 export type Admission =
-  | { readonly kind: 'now' | 'later'; readonly plan: TermPlan }
+  | { readonly kind: 'now'; readonly plan: TermPlan }
+  /** `instead`: what may be computed at once, where that is only not preferred. */
+  | { readonly kind: 'later'; readonly plan: TermPlan; readonly instead: TermPlan | undefined }
   | { readonly kind: 'refused'; readonly error: PageError }
 
 /**
@@ -22,17 +24,20 @@ export type Admission =
  */
 export function admitPage(bounds: TermBounds, later: AnswerLimits | undefined, wish: PageWish): Admission {
   const now = planOrRefusal(bounds, wish)
-  const behind = later === undefined ? now : planOrRefusal({ ...bounds, limits: later }, wish)
   // A page without terms is no work.
-  const isWanted = now.kind === 'refused' || (wish.prefersLater && now.plan.count > 0)
-  if (later !== undefined && isWanted && behind.kind !== 'refused') return { kind: 'later', plan: behind.plan }
-  if (now.kind !== 'refused' || behind.kind !== 'refused') return now
-  return maxSizeOf(behind) > maxSizeOf(now) ? behind : now
+  const isEnough = now.kind === 'now' && (!wish.prefersLater || now.plan.count === 0)
+  if (later === undefined || isEnough) return now
+  const behind = planOrRefusal({ ...bounds, limits: later }, wish)
+  if (behind.kind === 'now') {
+    return { kind: 'later', plan: behind.plan, instead: now.kind === 'now' ? now.plan : undefined }
+  }
+  return now.kind === 'now' || maxSizeOf(now) >= maxSizeOf(behind) ? now : behind
 }
 
+type AtOnce = Extract<Admission, { kind: 'now' }>
 type Refusal = Extract<Admission, { kind: 'refused' }>
 
-function planOrRefusal(bounds: TermBounds, { start, limit }: PageWish): Admission {
+function planOrRefusal(bounds: TermBounds, { start, limit }: PageWish): AtOnce | Refusal {
   try {
     return { kind: 'now', plan: planTerms(bounds, start, limit) }
   } catch (error) {

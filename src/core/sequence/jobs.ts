@@ -36,7 +36,10 @@ export interface JobsParts {
 }
 
 /** What became of a wish. `full`: too many are waiting; `unkept`: the store did not take it. */
-export type JobAnswer = { readonly type: 'job'; readonly view: JobView } | { readonly type: 'full' | 'unkept' }
+export type JobAnswer =
+  | { readonly type: 'job'; readonly view: JobView }
+  | { readonly type: 'full' }
+  | { readonly type: 'unkept' }
 
 /** A job that was cancelled or has failed has no more terms. */
 export class JobEndedError extends Error {

@@ -1,21 +1,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { acceptedType } from '../../core/http/accept.ts'
+import { prefersAsync } from '../../core/http/prefer.ts'
 import { rangeApplies } from '../../core/http/range.ts'
 import { matchesAny } from '../../core/http/validators.ts'
 import { quote } from '../../core/options.ts'
 import { countedFormat, type FormatName, formats, type TermFormat, termFormat } from '../../core/sequence/formats.ts'
 import { itemContentRange, requestedItems } from '../../core/sequence/item-range.ts'
+import { type Admission, admitPage } from '../../core/sequence/job-admission.ts'
 import { formatLinks, uriText } from '../../core/sequence/link.ts'
 import { PageError } from '../../core/sequence/page-error.ts'
 import { targetsAround } from '../../core/sequence/page-links.ts'
 import { integerOf, type OwnParameters, ownParameters } from '../../core/sequence/parameters.ts'
 import { splitTarget } from '../../core/sequence/query.ts'
 import { allowedCount, planRange, planTerms, type TermBounds, type TermPlan } from '../../core/sequence/term-plan.ts'
+import type { TermReader } from '../../core/sequence/term-reader.ts'
 import type { PageFields } from './page-answer.ts'
 import { digest, originText, TITLES } from './page-endpoint.ts'
-import type { Problem } from './problem.ts'
 import type { Origin } from './request-head.ts'
-import type { SequenceAnswer } from './sequence-answer.ts'
+import { problem, type SequenceAnswer } from './sequence-answer.ts'
+import { JOB_METHODS, JobEndpoint } from './sequence-jobs.ts'
 import { type SequenceRouterOptions, type SequenceSettings, sequenceSettings } from './sequence-options.ts'
 import { readTerms } from './sequence-reading.ts'
 
@@ -29,7 +32,13 @@ export interface SequenceCall {
   readonly origin: Origin | undefined
 }
 
-type Route = { readonly kind: 'root' | 'terms' } | { readonly kind: 'term'; readonly index: string }
+type Route =
+  | { readonly kind: 'root' | 'terms' }
+  | { readonly kind: 'term'; readonly index: string }
+  | { readonly kind: 'job' | 'job-terms'; readonly id: string }
+
+/** A page that is not refused. */
+type Admitted = Exclude<Admission, { kind: 'refused' }>
 
 /** Terms to answer with, and what is said of them. */
 interface Wanted {
@@ -43,6 +52,8 @@ interface Wanted {
   linksOf(count: number | undefined): string
   /** What is answered where there is not one of them. */
   readonly none: SequenceAnswer | undefined
+  /** Where the terms come from, if not from where all do. */
+  readonly reader?: TermReader | undefined
 }
 
 const METHODS = 'GET, HEAD, OPTIONS'
@@ -55,12 +66,14 @@ const PASS: SequenceAnswer = { kind: 'pass' }
 export class SequenceEndpoint {
   readonly #settings: SequenceSettings
   readonly #counted: TermFormat | undefined
+  readonly #jobs: JobEndpoint | undefined
 
   /** @throws TypeError or RangeError with the value quoted. */
   constructor(options: SequenceRouterOptions) {
     this.#settings = sequenceSettings(options)
-    const { counted } = this.#settings
+    const { counted, jobs } = this.#settings
     this.#counted = counted && countedFormat(counted)
+    this.#jobs = jobs && new JobEndpoint(jobs, this.#settings)
   }
 
   /** At once where nothing has to be computed. @throws by the promise: what the sequence throws. */
@@ -70,8 +83,11 @@ export class SequenceEndpoint {
     const local = pathBelow(this.#settings.prefix, path)
     const route = local === undefined ? undefined : routeOf(local)
     if (local === undefined || route === undefined) return PASS
-    if (method === 'OPTIONS') return { kind: 'head', status: 204, fields: { Allow: METHODS } }
-    if (method !== 'GET' && method !== 'HEAD') return notAllowed()
+    if ('id' in route && this.#jobs === undefined) return PASS
+    const methods = route.kind === 'job' ? JOB_METHODS : METHODS
+    if (method === 'OPTIONS') return { kind: 'head', status: 204, fields: { Allow: methods } }
+    if (!methods.split(', ').includes(method ?? '')) return notAllowed(methods)
+    if ('id' in route && method === 'DELETE') return (this.#jobs as JobEndpoint).cancel(route.id)
     try {
       return this.#route(new Asked(call, local, query, this.#settings.isAbsolute), route)
     } catch (error) {
@@ -86,6 +102,10 @@ export class SequenceEndpoint {
         return this.#term(asked, route.index)
       case 'terms':
         return this.#terms(asked)
+      case 'job':
+        return (this.#jobs as JobEndpoint).status(asked, route.id)
+      case 'job-terms':
+        return (this.#jobs as JobEndpoint).terms(asked, route.id)
       case 'root': {
         const own = this.#counted && ownParameters(asked.query, ['count'])
         const count = own?.asked.get('count')
@@ -100,7 +120,11 @@ export class SequenceEndpoint {
     const { sequence, limit, limits } = this.#settings
     const { id, version, length = null, deterministic } = sequence
     const types = Object.fromEntries(Object.values(formats).map(({ name, type }) => [name, type]))
-    const links = { terms: `${asked.root}/terms{?start,limit,format}`, term: `${asked.root}/terms/{index}` }
+    const links = {
+      terms: `${asked.root}/terms{?start,limit,format}`,
+      term: `${asked.root}/terms/{index}`,
+      job: this.#jobs && `${asked.root}/jobs/{id}`,
+    }
     const text = JSON.stringify({ id, version, length, deterministic, formats: types, limit, limits, links })
     const fields = {
       ETag: digest([text]),
@@ -152,19 +176,22 @@ export class SequenceEndpoint {
     const bounds = this.#bounds(format)
     const hasRanges = format.hasRanges && start === undefined && limit === undefined
     const ranged = hasRanges && !asked.isHead ? this.#range(asked, bounds, format) : undefined
-    const plan = ranged ?? planTerms(bounds, start ?? 0, limit)
-    const wanted = this.#wanted({
-      plan,
-      format,
-      status: ranged === undefined ? 200 : 206,
-      vary: [...(named === undefined ? ['Accept'] : []), ...(hasRanges ? ['Range'] : []), ...asked.vary],
-      isFixed: start !== undefined && limit !== undefined,
-      linksOf: (count) => (ranged === undefined ? linksAround(asked, bounds, plan, own, count) : ''),
-    })
+    const wantedOf = (plan: TermPlan): Wanted =>
+      this.#wanted({
+        plan,
+        format,
+        status: ranged === undefined ? 200 : 206,
+        vary: [...(named === undefined ? ['Accept'] : []), ...(hasRanges ? ['Range'] : []), ...asked.vary],
+        isFixed: start !== undefined && limit !== undefined,
+        linksOf: (count) => (ranged === undefined ? linksAround(asked, bounds, plan, own, count) : ''),
+      })
+    const admission = ranged === undefined ? this.#admission(asked, format, start ?? 0, limit) : undefined
+    if (admission?.kind === 'later') return this.#later(asked, admission, wantedOf)
+    const wanted = wantedOf(ranged ?? admission?.plan ?? planTerms(bounds, start ?? 0, limit))
     if (ranged !== undefined) return this.#answer(asked, { ...wanted, none: refused(new PageError(416, NOTHING)) })
     if (!format.isLive) return this.#answer(asked, wanted)
     // A stream that has no more terms than the reader knows must not be opened again (HTML, section 9.2.3).
-    const resumed = resumedAfter(plan, asked.headers['last-event-id'])
+    const resumed = resumedAfter(wanted.plan, asked.headers['last-event-id'])
     const none: SequenceAnswer = { kind: 'head', status: 204, fields: { 'Cache-Control': LIVE['Cache-Control'] } }
     return resumed.count === 0 ? none : this.#answer(asked, { ...wanted, plan: resumed, none })
   }
@@ -173,6 +200,37 @@ export class SequenceEndpoint {
     const range = requestedItems(asked.headers.range)
     if (range === undefined || !rangeApplies(asked.headers, { etag: this.#tag(format, 0, undefined) })) return undefined
     return planRange(bounds, range)
+  }
+
+  /** Only whole pages are computed in the background: streams begin at once. */
+  #admission(asked: Asked, format: TermFormat, start: number, limit: number | undefined): Admitted | undefined {
+    const { job } = this.#settings.limits
+    if (job === undefined || format.isStream) return undefined
+    const prefersLater = prefersAsync(asked.headers.prefer) && !asked.isHead
+    const admission = admitPage(this.#bounds(format), job, { start, limit, prefersLater })
+    if (admission.kind === 'refused') throw admission.error
+    return admission
+  }
+
+  /**
+   * The page where it is there already, else a job. Vary does not name Prefer: a 202 is never stored, and who has a page
+   * may give it to those who would rather not have waited for it (RFC 7240 section 2).
+   */
+  async #later(
+    asked: Asked,
+    { plan, instead }: Extract<Admitted, { kind: 'later' }>,
+    wantedOf: (plan: TermPlan) => Wanted,
+  ): Promise<SequenceAnswer> {
+    const wanted = wantedOf(plan)
+    const jobs = this.#jobs as JobEndpoint
+    if (wanted.etag !== undefined && matchesAny(asked.headers['if-none-match'], wanted.etag)) {
+      return { kind: 'head', status: 304, fields: wanted.fields }
+    }
+    if (asked.isHead) return { kind: 'head', status: 202, fields: { 'Cache-Control': 'no-store' } }
+    const reader = await jobs.finished(plan)
+    if (reader !== undefined) return this.#answer(asked, { ...wanted, reader })
+    const answer = await jobs.accept(asked, plan, prefersAsync(asked.headers.prefer))
+    return answer.kind === 'problem' && instead !== undefined ? this.#answer(asked, wantedOf(instead)) : answer
   }
 
   #bounds({ isStream }: TermFormat): TermBounds {
@@ -224,8 +282,8 @@ export class SequenceEndpoint {
 
   async #read({ response }: Asked, wanted: Wanted): Promise<SequenceAnswer> {
     const { plan, format, status, fields, linksOf, none } = wanted
-    const { reader, heartbeat, sequence } = this.#settings
-    const read = await readTerms(response, reader, {
+    const { heartbeat, sequence } = this.#settings
+    const read = await readTerms(response, wanted.reader ?? this.#settings.reader, {
       sequence: sequence.id,
       span: plan,
       format,
@@ -283,9 +341,16 @@ function pathBelow(prefix: string, path: string): string | undefined {
 function routeOf(path: string): Route | undefined {
   if (path === '/') return { kind: 'root' }
   const [, terms, index, ...rest] = path.split('/')
+  if (terms === 'jobs') return jobRouteOf(index, rest)
   if (terms !== 'terms') return undefined
   if (index === undefined || (index === '' && rest.length === 0)) return { kind: 'terms' }
   return rest.length === 0 ? { kind: 'term', index } : undefined
+}
+
+function jobRouteOf(id: string | undefined, rest: readonly string[]): Route | undefined {
+  if (id === undefined || id === '') return undefined
+  if (rest.length === 0) return { kind: 'job', id }
+  return rest.length === 1 && rest[0] === 'terms' ? { kind: 'job-terms', id } : undefined
 }
 
 function numberOf({ asked }: OwnParameters, name: string, least: number): number | undefined {
@@ -350,13 +415,8 @@ function refused({ status, message, maxSize, contentRange }: PageError): Sequenc
   return { kind: 'problem', problem, fields: { 'Content-Range': contentRange } }
 }
 
-function problem(status: number, title: string, detail: string, fields: PageFields = {}): SequenceAnswer {
-  const content: Problem = { status, title, detail }
-  return { kind: 'problem', problem: content, fields }
-}
-
-function notAllowed(): SequenceAnswer {
-  return problem(405, 'Method Not Allowed', `It takes ${METHODS}`, { Allow: METHODS })
+function notAllowed(methods: string): SequenceAnswer {
+  return problem(405, 'Method Not Allowed', `It takes ${methods}`, { Allow: methods })
 }
 
 function notAcceptable(): SequenceAnswer {

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { eventChannel } from '../../core/events.ts'
 import type { TermFormat } from '../../core/sequence/formats.ts'
 import type { TermReader, TermSpan } from '../../core/sequence/term-reader.ts'
+import { jobProblem } from './job-problem.ts'
 import { signalOf } from './page-endpoint.ts'
 import { type Problem, refusal } from './problem.ts'
 import { refusedCall } from './refused.ts'
@@ -63,6 +64,8 @@ export async function readTerms(
 
 /** For whoever is outside: without words of what is inside. */
 function problemOf(error: unknown, index: number): Problem {
+  const ended = jobProblem(error)
+  if (ended !== undefined) return { ...ended, index }
   const refused = refusedCall(error)
   if (refused !== undefined) return { ...refusal(refused, false), index }
   return { status: 500, title: 'Internal Server Error', detail: `The term with index ${index} could not be had`, index }
