@@ -3,6 +3,8 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Job, JobView } from '../../src/core/sequence/job.ts'
 import { type JobOptions, Jobs } from '../../src/core/sequence/jobs.ts'
 import { keptReader } from '../../src/core/sequence/kept-reader.ts'
+import { TermPoolError } from '../../src/core/sequence/term-pool.ts'
+import type { TermReader } from '../../src/core/sequence/term-reader.ts'
 import {
   type Clock,
   defineSequence,
@@ -438,6 +440,25 @@ describe('work', () => {
     random.give(1e9)
     const other = jobsOf(random.sequence, given)
     await reaches(other, await created(other, 0, 2_500), { status: 'failed', done: 0 })
+  })
+})
+
+describe('workers that are all busy', () => {
+  test('are asked again until they are not', async () => {
+    const { sequence } = new Tap()
+    const reader = keptReader(sequence, { store: memoryStore() })
+    let refusals = 0
+    const busy: TermReader = {
+      ...reader,
+      async *read({ start }) {
+        yield { index: start, texts: squares(start, start + 10) }
+        if (++refusals < 3) throw new TermPoolError('full', 'Too many wait', { retryAfter: 1 })
+      },
+    }
+    const jobs = new Jobs(sequence, { reader: busy, store: memoryStore() })
+    const job = await created(jobs, 0, 30)
+    await reaches(jobs, job, { status: 'done', done: 30 })
+    expect(await all(jobs, job)).toEqual(squares(0, 30))
   })
 })
 

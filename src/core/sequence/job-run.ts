@@ -1,9 +1,12 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { StoreCapabilities } from '../store/capabilities.ts'
 import type { Lease } from '../store/lease.ts'
 import type { Ending, Job, Progress } from './job.ts'
 import { leaseOf } from './job-lease.ts'
 import type { JobParts } from './job-terms.ts'
 import { JobWriter } from './job-writer.ts'
+import { orAborted } from './or-aborted.ts'
+import { TermPoolError } from './term-pool.ts'
 
 /** What computations in the background need. */
 export interface RunParts extends JobParts {
@@ -18,6 +21,8 @@ export interface RunParts extends JobParts {
 
 /** ms between two looks at who still wants it; progress is told as often at most. */
 const TICK = 250
+/** ms after which workers that were all busy are asked again. */
+const RETRY_AFTER = 1_000
 
 /** How a computation ended. `left`: no job waits for it any more; `lost`: another process may be at it. */
 type Outcome =
@@ -99,19 +104,33 @@ export class JobRun {
   }
 
   async #compute(): Promise<Outcome> {
-    const { signal } = this.#giving
     try {
-      const start = this.#job.start + this.#writer.count
-      const count = this.#job.count - this.#writer.count
-      if (count > 0)
-        for await (const { texts } of this.#parts.reader.read({ start, count }, { signal })) {
-          await this.#writer.add(texts)
-          signal.throwIfAborted()
-        }
+      while (!(await this.#readOn(this.#giving.signal)));
       await this.#writer.end()
       return this.#outcome ?? { type: 'done' }
     } catch (error) {
       return this.#outcome ?? { type: 'failed', error }
+    }
+  }
+
+  /** Reads what is missing. Gives false where it has to be tried again: nobody waits for a job as for an answer. */
+  async #readOn(signal: AbortSignal): Promise<boolean> {
+    const { count } = this.#writer
+    const missing = this.#job.count - count
+    if (missing === 0) return true
+    try {
+      for await (const { texts } of this.#parts.reader.read(
+        { start: this.#job.start + count, count: missing },
+        { signal },
+      )) {
+        await this.#writer.add(texts)
+        signal.throwIfAborted()
+      }
+      return true
+    } catch (error) {
+      if (!(error instanceof TermPoolError && error.reason === 'full')) throw error
+      await orAborted(pause(error.retryAfter ?? RETRY_AFTER), signal)
+      return false
     }
   }
 

@@ -45,7 +45,7 @@ export interface JobView {
 }
 
 /** ms after which a computation that tells nothing is taken for dead. */
-export const SILENCE = 3_000
+const SILENCE = 3_000
 /** Bytes of a chunk, by prediction, and terms at most. */
 const CHUNK_BYTES = 256 * 1024
 const CHUNK_TERMS = 1_000

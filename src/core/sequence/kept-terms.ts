@@ -18,7 +18,7 @@ export class KeptTerms<State> {
   readonly #writer: BlockWriter<State>
   readonly #clock: Clock
 
-  constructor(sequence: Sequence<State>, blocks: TermBlocks, parts: BlockWriterParts) {
+  constructor(sequence: Sequence<State>, blocks: TermBlocks, parts: BlockWriterParts<State>) {
     this.#sequence = sequence
     this.#blocks = blocks
     this.#writer = new BlockWriter(sequence, blocks, parts)

@@ -7,7 +7,7 @@ import { quote } from '../../core/options.ts'
 import { countedFormat, type FormatName, formats, type TermFormat, termFormat } from '../../core/sequence/formats.ts'
 import { itemContentRange, requestedItems } from '../../core/sequence/item-range.ts'
 import { type Admission, admitPage } from '../../core/sequence/job-admission.ts'
-import { formatLinks, uriText } from '../../core/sequence/link.ts'
+import { formatLinks, pathReference, uriText } from '../../core/sequence/link.ts'
 import { PageError } from '../../core/sequence/page-error.ts'
 import { targetsAround } from '../../core/sequence/page-links.ts'
 import { integerOf, type OwnParameters, ownParameters } from '../../core/sequence/parameters.ts'
@@ -16,6 +16,7 @@ import { allowedCount, planRange, planTerms, type TermBounds, type TermPlan } fr
 import type { TermReader } from '../../core/sequence/term-reader.ts'
 import type { PageFields } from './page-answer.ts'
 import { digest, originText, TITLES } from './page-endpoint.ts'
+import { poolProblem } from './problem.ts'
 import type { Origin } from './request-head.ts'
 import { problem, type SequenceAnswer } from './sequence-answer.ts'
 import { JOB_METHODS, JobEndpoint } from './sequence-jobs.ts'
@@ -292,6 +293,7 @@ export class SequenceEndpoint {
       mayEndBroken: fields['Cache-Control']?.includes('no-store') ?? false,
     })
     if (read.kind === 'gone') return { kind: 'gone' }
+    if (read.kind === 'refused') return { kind: 'problem', problem: poolProblem(read.error) }
     if (read.kind === 'whole' && read.count === 0 && none !== undefined) return none
     const count = read.kind === 'whole' ? read.count : undefined
     const links = linksOf(count)
@@ -325,7 +327,7 @@ class Asked {
     this.isHead = request.method === 'HEAD'
     this.query = query
     this.isAbsolute = from !== undefined
-    this.root = `${from ?? ''}${uriText(mount)}`
+    this.root = from === undefined ? pathReference(mount) : from + uriText(mount)
     this.vary = this.isAbsolute ? ['X-Forwarded-Proto', 'X-Forwarded-Host'] : []
   }
 }

@@ -10,6 +10,7 @@ import { allowedCount } from '../../core/sequence/term-plan.ts'
 import type { TermReader, TermSpan } from '../../core/sequence/term-reader.ts'
 import { FAILED, jobProblem } from './job-problem.ts'
 import type { PageFields } from './page-answer.ts'
+import { poolProblem } from './problem.ts'
 import { problem, type SequenceAnswer } from './sequence-answer.ts'
 import type { SequenceSettings } from './sequence-options.ts'
 import { readTerms } from './sequence-reading.ts'
@@ -130,6 +131,7 @@ export class JobEndpoint {
     try {
       const read = await readTerms(response, reader, reading)
       if (read.kind === 'gone') return read
+      if (read.kind === 'refused') return { kind: 'problem', problem: poolProblem(read.error) }
       if (read.kind === 'whole') return { kind: 'whole', status: 200, fields, body: read.body }
       return { kind: 'stream', status: 200, fields, content: read.content }
     } catch (error) {
