@@ -205,6 +205,22 @@ describe('a job', () => {
     ])
   })
 
+  test('is kept for its lifetime when it is over, with all that belongs to it', async () => {
+    const clock = new HandClock()
+    const tap = new Tap()
+    const store = memoryStore({ clock })
+    const jobs = jobsOf({ ...tap.sequence, deterministic: false }, { store, options: { clock, lifetime: 1_000 } })
+    const job = await created(jobs, 0, 2_500)
+    await reaches(jobs, job, { status: 'running' })
+    clock.ms += 500
+    tap.give(1e9)
+    await reaches(jobs, job, { status: 'done' })
+    clock.ms += 999
+    expect(await all(jobs, job)).toEqual(squares(0, 2_500))
+    clock.ms += 2
+    expect(await jobs.find(job.id)).toBeUndefined()
+  })
+
   test('that takes too long fails', async () => {
     const clock = new HandClock()
     const tap = new Tap()
@@ -497,7 +513,10 @@ describe('a job whose process has died', () => {
     const jobs = jobsOf(tap.sequence, { store: { ...store }, options: { clock } })
     tap.give(1e9)
     clock.ms += 3_000
-    expect(await all(jobs, job)).toEqual([...squares(0, 20, 'a'), ...squares(20, 30, 'b')])
+    const both = [...squares(0, 20, 'a'), ...squares(20, 30, 'b')]
+    expect(await all(jobs, job)).toEqual(both)
+    await reaches(jobs, job, { status: 'done' })
+    expect(await all(jobs, job)).toEqual(both)
   })
 })
 

@@ -90,7 +90,7 @@ export class JobRun {
   async #workAlone(lease: Lease): Promise<void> {
     const { store } = this.#parts
     const known = await store.work(this.#job)
-    // Kept for as long as for the first of its jobs.
+    // For the job that did not have to wait, too, it is kept for its time.
     if (known?.status === 'done') await store.keepWork(this.#job, known)
     else {
       if (known !== undefined) await this.#writer.resume(known)
@@ -188,8 +188,7 @@ export class JobRun {
 
   async #tellDone(): Promise<void> {
     await this.#writer.leave('done')
-    // Each is kept for its time from now on.
-    for (const job of this.#wishes.values()) await this.#parts.store.keepJob(job)
+    for (const job of this.#wishes.values()) await this.#parts.store.keepOver(job)
   }
 
   async #tellFailed(error: unknown): Promise<void> {

@@ -35,8 +35,13 @@ export class JobStore {
 
   /** Whether it is kept. */
   async keepJob({ id, start, count, chunk }: Job): Promise<boolean> {
-    // It may wait and then be worked on for a lifetime each.
+    // It may wait as long as it may be worked on.
     return this.#keep(this.#jobKey(id), { start, count, chunk }, 2 * this.#lifetime)
+  }
+
+  /** Keeps one that is over for its time from now on. What belongs to it is kept for longer than itself. */
+  async keepOver({ id, start, count, chunk }: Job): Promise<void> {
+    await this.#keep(this.#jobKey(id), { start, count, chunk }, this.#lifetime)
   }
 
   async ending({ id }: Job): Promise<Ending | undefined> {
@@ -57,7 +62,7 @@ export class JobStore {
   }
 
   async keepWork(job: Job, work: Work): Promise<boolean> {
-    return this.#keep(this.workOf(job), work, this.#lifetime)
+    return this.#keep(this.workOf(job), work, 2 * this.#lifetime)
   }
 
   /** The terms of chunk `n` as far as they are kept; none: undefined. */
