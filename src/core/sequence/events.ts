@@ -8,4 +8,9 @@ export interface SequenceEvents {
     readonly format: string
     readonly error: unknown
   }
+  /** A function of a router's options threw: the client was refused. */
+  'breakwater:sequence:fault': {
+    readonly sequence: string
+    readonly error: unknown
+  }
 }

@@ -12,12 +12,14 @@ import { integerOf, type OwnParameters, ownParameters } from '../../core/sequenc
 import { splitTarget } from '../../core/sequence/query.ts'
 import { allowedCount, planRange, planTerms, type TermBounds, type TermPlan } from '../../core/sequence/term-plan.ts'
 import type { PageFields } from './page-answer.ts'
-import { digest, originText, TITLES } from './page-endpoint.ts'
+import { digest, originText } from './page-endpoint.ts'
 import type { Problem } from './problem.ts'
 import type { Origin } from './request-head.ts'
 import type { SequenceAnswer } from './sequence-answer.ts'
 import { type SequenceRouterOptions, type SequenceSettings, sequenceSettings } from './sequence-options.ts'
+import { termsProblem } from './sequence-problem.ts'
 import { readTerms } from './sequence-reading.ts'
+import { SequenceUpgrade, type SequenceUpgrades } from './sequence-upgrade.ts'
 
 /** A request as a bridge hands it over. */
 export interface SequenceCall {
@@ -29,7 +31,7 @@ export interface SequenceCall {
   readonly origin: Origin | undefined
 }
 
-type Route = { readonly kind: 'root' | 'terms' } | { readonly kind: 'term'; readonly index: string }
+type Route = { readonly kind: 'root' | 'terms' | 'stream' } | { readonly kind: 'term'; readonly index: string }
 
 /** Terms to answer with, and what is said of them. */
 interface Wanted {
@@ -53,12 +55,15 @@ const PASS: SequenceAnswer = { kind: 'pass' }
 
 /** Answers requests for terms of a sequence. Decides; reading, and what may take time, is behind a promise. */
 export class SequenceEndpoint {
+  /** For clients over WebSocket. */
+  readonly upgrades: SequenceUpgrades
   readonly #settings: SequenceSettings
   readonly #counted: TermFormat | undefined
 
   /** @throws TypeError or RangeError with the value quoted. */
   constructor(options: SequenceRouterOptions) {
     this.#settings = sequenceSettings(options)
+    this.upgrades = new SequenceUpgrade(this.#settings)
     const { counted } = this.#settings
     this.#counted = counted && countedFormat(counted)
   }
@@ -86,6 +91,8 @@ export class SequenceEndpoint {
         return this.#term(asked, route.index)
       case 'terms':
         return this.#terms(asked)
+      case 'stream':
+        return notUpgraded(asked)
       case 'root': {
         const own = this.#counted && ownParameters(asked.query, ['count'])
         const count = own?.asked.get('count')
@@ -250,6 +257,7 @@ class Asked {
   readonly headers: IncomingMessage['headers']
   readonly response: ServerResponse
   readonly isHead: boolean
+  readonly isHttp1: boolean
   readonly query: string
   /** Where paths in links begin: the mount, absolute where a proxy is trusted. */
   readonly root: string
@@ -265,6 +273,7 @@ class Asked {
     this.headers = request.headers
     this.response = response
     this.isHead = request.method === 'HEAD'
+    this.isHttp1 = request.httpVersionMajor === 1
     this.query = query
     this.isAbsolute = from !== undefined
     this.root = `${from ?? ''}${uriText(mount)}`
@@ -285,7 +294,8 @@ function routeOf(path: string): Route | undefined {
   const [, terms, index, ...rest] = path.split('/')
   if (terms !== 'terms') return undefined
   if (index === undefined || (index === '' && rest.length === 0)) return { kind: 'terms' }
-  return rest.length === 0 ? { kind: 'term', index } : undefined
+  if (rest.length > 0) return undefined
+  return index === 'stream' ? { kind: 'stream' } : { kind: 'term', index }
 }
 
 function numberOf({ asked }: OwnParameters, name: string, least: number): number | undefined {
@@ -340,14 +350,8 @@ function linksAround(
   return formatLinks(links)
 }
 
-function refused({ status, message, maxSize, contentRange }: PageError): SequenceAnswer {
-  const problem = {
-    status,
-    title: TITLES[status],
-    detail: message,
-    ...(maxSize !== undefined && { maxLimit: maxSize }),
-  }
-  return { kind: 'problem', problem, fields: { 'Content-Range': contentRange } }
+function refused(error: PageError): SequenceAnswer {
+  return { kind: 'problem', problem: termsProblem(error), fields: { 'Content-Range': error.contentRange } }
 }
 
 function problem(status: number, title: string, detail: string, fields: PageFields = {}): SequenceAnswer {
@@ -357,6 +361,12 @@ function problem(status: number, title: string, detail: string, fields: PageFiel
 
 function notAllowed(): SequenceAnswer {
   return problem(405, 'Method Not Allowed', `It takes ${METHODS}`, { Allow: METHODS })
+}
+
+function notUpgraded({ root, isHttp1 }: Asked): SequenceAnswer {
+  const detail = `Here are terms over WebSocket; without it they are at ${root}/terms`
+  // HTTP/2 forbids both fields (RFC 9113 section 8.2.2).
+  return problem(426, 'Upgrade Required', detail, isHttp1 ? { Connection: 'Upgrade', Upgrade: 'websocket' } : {})
 }
 
 function notAcceptable(): SequenceAnswer {

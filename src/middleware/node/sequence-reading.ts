@@ -62,7 +62,7 @@ export async function readTerms(
 }
 
 /** For whoever is outside: without words of what is inside. */
-function problemOf(error: unknown, index: number): Problem {
+export function problemOf(error: unknown, index: number): Problem {
   const refused = refusedCall(error)
   if (refused !== undefined) return { ...refusal(refused, false), index }
   return { status: 500, title: 'Internal Server Error', detail: `The term with index ${index} could not be had`, index }
