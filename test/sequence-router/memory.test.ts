@@ -1,10 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { on, once } from 'node:events'
+import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { WebSocket } from 'ws'
 import { frameworks, MOUNT } from './frameworks.ts'
 
 const MB = 1024 * 1024
@@ -49,32 +48,6 @@ describe.concurrent.each(frameworks)('a client of $name', ({ name }) => {
     }
     response.destroy()
   }
-
-  async function connect(): Promise<WebSocket> {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}${MOUNT}/terms/stream?limit=9000000&credit=9000000`)
-    await once(socket, 'open')
-    return socket
-  }
-
-  test('over WebSocket that reads nothing takes hardly any memory, whatever credit it gave', {
-    timeout: 40_000,
-  }, async () => {
-    const first = await connect()
-    let bytes = 0
-    for await (const [data] of on(first, 'message')) {
-      bytes += (data as Buffer).length
-      if (bytes > 32 * MB) break
-    }
-    first.terminate()
-    const { now: before } = await memory()
-    const sockets = [await connect(), await connect()]
-    for (const socket of sockets) socket.pause()
-    await sleep(PAUSE)
-    const { most } = await memory()
-    for (const socket of sockets) socket.terminate()
-    // The bar is 20 MB for each; here are two.
-    expect(most - before).toBeLessThan(20 * MB)
-  })
 
   test('that reads nothing takes hardly any memory, whatever it asked for', { timeout: 40_000 }, async () => {
     const formats = ['json', 'array', 'ndjson', 'sse']

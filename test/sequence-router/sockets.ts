@@ -109,10 +109,10 @@ export class Client {
   /** Resolved when so many messages have come. */
   async heard(count: number): Promise<readonly Said[]> {
     while (this.said.length < count) {
+      if (this.socket.readyState === this.socket.CLOSED) throw new Error('It ended before')
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
-      if (this.socket.readyState >= 2 && this.said.length < count) throw new Error('It ended before')
     }
     return this.said
   }

@@ -1,13 +1,21 @@
 import type { WebSocket } from 'ws'
 
 /**
- * Ends a connection whose other side is gone without a word: one that was sent a ping and neither answered nor said
- * anything nor took what it was sent until the next one is due, `every` ms later.
+ * Intervals without a sign of life after which a client is gone: one that was asked and did not answer, or one that has
+ * more to read before it comes to the question.
+ */
+const SILENT = 1
+const SILENT_BEHIND = 4
+
+/**
+ * Ends a connection whose other side is gone without a word. Every `every` ms it is sent a ping; an answer is a sign of
+ * life, and so is all that it says, and that it takes what waits for it.
  */
 export class Heartbeat {
   readonly #socket: WebSocket
   readonly #timer: NodeJS.Timeout
-  #isAlive = true
+  /** Pings since the last sign of life. */
+  #asked = 0
 
   constructor(socket: WebSocket, every: number) {
     this.#socket = socket
@@ -19,7 +27,7 @@ export class Heartbeat {
 
   /** The other side has shown that it is there. */
   show(): void {
-    this.#isAlive = true
+    this.#asked = 0
   }
 
   stop(): void {
@@ -27,11 +35,9 @@ export class Heartbeat {
   }
 
   #beat(): void {
-    if (!this.#isAlive) {
-      this.#socket.terminate()
-      return
-    }
-    this.#isAlive = false
-    this.#socket.ping()
+    const most = this.#socket.bufferedAmount > 0 ? SILENT_BEHIND : SILENT
+    if (this.#asked >= most) this.#socket.terminate()
+    else this.#socket.ping()
+    this.#asked++
   }
 }
