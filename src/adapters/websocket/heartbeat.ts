@@ -1,11 +1,8 @@
 import type { WebSocket } from 'ws'
 
-/**
- * Intervals without a sign of life after which a client is gone: one that was asked and did not answer, or one that has
- * more to read before it comes to the question.
- */
-const SILENT = 1
-const SILENT_BEHIND = 4
+/** Pings without an answer after which a client is gone: where there is nothing else for it to read, and where there is. */
+const MOST_IDLE = 1
+const MOST_BUSY = 4
 
 /**
  * Ends a connection whose other side is gone without a word. Every `every` ms it is sent a ping; an answer is a sign of
@@ -16,6 +13,8 @@ export class Heartbeat {
   readonly #timer: NodeJS.Timeout
   /** Pings since the last sign of life. */
   #asked = 0
+  /** Whether it was sent something since then, which it may have to read before it comes to a ping. */
+  #isBusy = false
 
   constructor(socket: WebSocket, every: number) {
     this.#socket = socket
@@ -28,6 +27,12 @@ export class Heartbeat {
   /** The other side has shown that it is there. */
   show(): void {
     this.#asked = 0
+    this.#isBusy = false
+  }
+
+  /** The other side was sent something. */
+  busy(): void {
+    this.#isBusy = true
   }
 
   stop(): void {
@@ -35,8 +40,7 @@ export class Heartbeat {
   }
 
   #beat(): void {
-    const most = this.#socket.bufferedAmount > 0 ? SILENT_BEHIND : SILENT
-    if (this.#asked >= most) this.#socket.terminate()
+    if (this.#asked >= (this.#isBusy ? MOST_BUSY : MOST_IDLE)) this.#socket.terminate()
     else this.#socket.ping()
     this.#asked++
   }

@@ -69,6 +69,7 @@ export class TermSockets {
 function channelTo(client: WebSocket, heartbeat: Heartbeat): TermChannel {
   return {
     send(text) {
+      heartbeat.busy()
       if (client.bufferedAmount < MOST_WAITING) {
         client.send(text, ignore)
         return undefined
