@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { connect as connectPlain, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Events, fibonacci, fromIterable, primes, type Sequence } from 'breakwater'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Client, clientKinds, PROTOCOL, STREAM, startSockets } from './sockets.ts'
 import { frameworks, naive, squares, startSubject } from './subjects.ts'
@@ -133,6 +134,37 @@ describe.each(frameworks)('a WebSocket in $name', (framework) => {
     // The batch in work.
     expect(made()).toBeLessThanOrEqual(10 + 70)
     client.ws.terminate()
+  })
+
+  test('whatever credit comes when, no term is sent without it and hardly one made', async () => {
+    const { sequence, made } = counted(1000)
+    const { connect } = await startSockets(framework, { router: { sequence } })
+    const credits = fc.array(fc.record({ credit: fc.integer({ min: 1, max: 90 }), pause: fc.nat({ max: 3 }) }), {
+      minLength: 1,
+      maxLength: 8,
+    })
+    await fc.assert(
+      fc.asyncProperty(credits, async (steps) => {
+        const before = made()
+        const client = await connect('?limit=100000')
+        let given = 0
+        for (const { credit, pause } of steps) {
+          given += credit
+          client.say({ credit })
+          await sleep(pause)
+          expect(client.said.length).toBeLessThanOrEqual(given)
+          // The batch in work.
+          expect(made() - before).toBeLessThanOrEqual(given + 70)
+        }
+        await client.heard(given)
+        await sleep(5)
+        expect(client.indexes).toEqual(Array.from({ length: given }, (_, i) => i))
+        expect(made() - before).toBeLessThanOrEqual(given + 70)
+        client.ws.terminate()
+        await once(client.ws, 'close')
+      }),
+      { numRuns: 10 },
+    )
   })
 
   test('a client that does not read stops the producer, whatever credit it gave', async () => {
