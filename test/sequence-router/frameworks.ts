@@ -26,7 +26,7 @@ export interface Framework {
 }
 
 /** A listener and, for clients over WebSocket, its router. */
-export interface Mounted {
+interface Mounted {
   readonly listener: Listener
   readonly router: onExpress.SequenceUpgrades
 }

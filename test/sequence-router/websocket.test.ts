@@ -173,13 +173,8 @@ describe.each(frameworks)('a WebSocket in $name', (framework) => {
     const client = await connect('?limit=100000')
     client.ws.pause()
     client.say({ credit: 100_000 })
-    let before = -1
-    const isStill = async (): Promise<boolean> => {
-      before = made()
-      await sleep(150)
-      return made() > 0 && before === made()
-    }
-    await expect.poll(isStill, { timeout: 5000 }).toBe(true)
+    await untilStill(made)
+    const before = made()
     expect(made() * 16 * 1024).toBeLessThan(16 * 1024 * 1024)
     client.ws.resume()
     await expect.poll(() => made()).toBeGreaterThan(before)
@@ -189,8 +184,7 @@ describe.each(frameworks)('a WebSocket in $name', (framework) => {
   test.each([
     ['is closed', (client: Client) => client.ws.close()],
     ['breaks off', (client: Client) => client.ws.terminate()],
-    // There is no other way to a connection that is closed on one side.
-    ['ends its side', (client: Client) => (client.ws as unknown as { _socket: Socket })._socket.end()],
+    ['ends its side', endSide],
   ])('the producer stops within 100 ms when the connection %s', async (_how, leave) => {
     for (const credit of [10, 1_000_000]) {
       const { sequence, ended } = counted(100)
@@ -202,6 +196,34 @@ describe.each(frameworks)('a WebSocket in $name', (framework) => {
       await expect.poll(ended, { interval: 5 }).toBeDefined()
       expect((ended() as number) - left).toBeLessThan(100)
     }
+  })
+
+  test('the producer stops within 100 ms when a client that does not read ends its side', async () => {
+    const { sequence, made, ended } = counted(16 * 1024)
+    const { connect } = await startSockets(framework, { router: { sequence } })
+    const client = await connect('?limit=1000000&credit=1000000')
+    client.ws.pause()
+    await untilStill(made)
+    const left = performance.now()
+    endSide(client)
+    await expect.poll(ended, { interval: 5 }).toBeDefined()
+    expect((ended() as number) - left).toBeLessThan(100)
+    client.ws.terminate()
+  })
+
+  test('the producer stops within 100 ms when a client says that it closes, and does not', async () => {
+    const { sequence, ended } = counted(100)
+    const { port } = await startSockets(framework, { router: { sequence } })
+    const socket = connectPlain({ port, host: '127.0.0.1', allowHalfOpen: true })
+    socket.write(upgradeHead('?limit=1000000&credit=1000000'))
+    await once(socket, 'data')
+    socket.resume()
+    const left = performance.now()
+    // A close frame.
+    socket.write(Buffer.from([0x88, 0x80, 0, 0, 0, 0]))
+    await expect.poll(ended, { interval: 5 }).toBeDefined()
+    expect((ended() as number) - left).toBeLessThan(100)
+    socket.destroy()
   })
 
   test('a producer that waits is told that its client has left', async () => {
@@ -297,18 +319,37 @@ describe.each(frameworks)('a WebSocket in $name', (framework) => {
   })
 })
 
-/** Upgrades, sends a frame in the same packet, and gives all frames that come back. */
-async function rawFrames(port: number, frame: Buffer): Promise<Buffer> {
-  const socket = connectPlain(port, '127.0.0.1')
+/** Until there are some, and no more of them. */
+async function untilStill(made: () => number): Promise<void> {
+  const isStill = async (): Promise<boolean> => {
+    const before = made()
+    await sleep(150)
+    return made() > 0 && before === made()
+  }
+  await expect.poll(isStill, { timeout: 5000 }).toBe(true)
+}
+
+/** There is no other way to a connection that is closed on one side. */
+function endSide({ ws }: Client): void {
+  ;(ws as unknown as { readonly _socket: Socket })._socket.end()
+}
+
+function upgradeHead(query = ''): string {
   const head = [
-    `GET ${STREAM} HTTP/1.1`,
+    `GET ${STREAM}${query} HTTP/1.1`,
     'Host: example.test',
     'Connection: Upgrade',
     'Upgrade: websocket',
     'Sec-WebSocket-Version: 13',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
   ]
-  socket.write(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), frame]))
+  return `${head.join('\r\n')}\r\n\r\n`
+}
+
+/** Upgrades, sends a frame in the same packet, and gives all frames that come back. */
+async function rawFrames(port: number, frame: Buffer): Promise<Buffer> {
+  const socket = connectPlain(port, '127.0.0.1')
+  socket.write(Buffer.concat([Buffer.from(upgradeHead()), frame]))
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => {
     chunks.push(chunk)

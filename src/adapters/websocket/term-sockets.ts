@@ -51,8 +51,8 @@ export class TermSockets {
   #serve(client: WebSocket, socket: Duplex, query: string): void {
     this.#open.add(client)
     const heartbeat = new Heartbeat(client, this.#heartbeat)
-    const session = new TermSession(this.#service, channelTo(client, heartbeat))
     const leave = (): void => session.leave()
+    const session = new TermSession(this.#service, channelTo(client, heartbeat, leave))
     client.on('message', (data: RawData, isBinary) => session.hear(isBinary ? undefined : data.toString()))
     // What breaks the protocol, ws answers and closes; there is nothing to add.
     client.on('error', leave)
@@ -60,15 +60,20 @@ export class TermSockets {
       this.#open.delete(client)
       leave()
     })
-    // A client that leaves without a word is gone before what waits for it is.
+    // One that leaves without a word, and without reading what waits for it, would not be closed.
     socket.once('end', leave)
     session.open(query)
   }
 }
 
-function channelTo(client: WebSocket, heartbeat: Heartbeat): TermChannel {
+/** `leave` is called where the client has said that it closes. */
+function channelTo(client: WebSocket, heartbeat: Heartbeat, leave: () => void): TermChannel {
   return {
     send(text) {
+      if (client.readyState !== client.OPEN) {
+        leave()
+        return undefined
+      }
       heartbeat.busy()
       if (client.bufferedAmount < MOST_WAITING) {
         client.send(text, ignore)

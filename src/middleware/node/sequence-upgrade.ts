@@ -72,7 +72,6 @@ export class SequenceUpgrade implements SequenceUpgrades {
   /** What can be told at once. */
   #refusalOf(request: IncomingMessage): Refusal | undefined {
     const { origins, maxSockets } = this.#settings.websocket
-    if (this.#isClosed) return CLOSED
     if (!mayConnect(request, origins)) return { status: 403, detail: 'Pages of this origin may not connect' }
     if (!speaksOurs(request)) return { status: 400, detail: `The sub-protocol here is ${TERMS_PROTOCOL}` }
     if (this.#count >= maxSockets) return { status: 503, detail: 'Too many clients are connected: try again later' }
