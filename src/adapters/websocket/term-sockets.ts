@@ -52,7 +52,7 @@ export class TermSockets {
     this.#open.add(client)
     const heartbeat = new Heartbeat(client, this.#heartbeat)
     const leave = (): void => session.leave()
-    const session = new TermSession(this.#service, channelTo(client, heartbeat, leave))
+    const session = new TermSession(this.#service, channelTo(client, gathered(socket), heartbeat, leave))
     client.on('message', (data: RawData, isBinary) => session.hear(isBinary ? undefined : data.toString()))
     // What breaks the protocol, ws answers and closes; there is nothing to add.
     client.on('error', leave)
@@ -67,7 +67,7 @@ export class TermSockets {
 }
 
 /** `leave` is called where the client has said that it closes. */
-function channelTo(client: WebSocket, heartbeat: Heartbeat, leave: () => void): TermChannel {
+function channelTo(client: WebSocket, gather: () => void, heartbeat: Heartbeat, leave: () => void): TermChannel {
   return {
     send(text) {
       if (client.readyState !== client.OPEN) {
@@ -75,6 +75,7 @@ function channelTo(client: WebSocket, heartbeat: Heartbeat, leave: () => void): 
         return undefined
       }
       heartbeat.busy()
+      gather()
       if (client.bufferedAmount < MOST_WAITING) {
         client.send(text, ignore)
         return undefined
@@ -91,6 +92,21 @@ function channelTo(client: WebSocket, heartbeat: Heartbeat, leave: () => void): 
       heartbeat.stop()
       client.close(code, reason)
     },
+  }
+}
+
+/** What is sent before others have their turn leaves at once: a write to a socket costs more than a small term. */
+function gathered(socket: Duplex): () => void {
+  let isHeld = false
+  const release = (): void => {
+    isHeld = false
+    socket.uncork()
+  }
+  return () => {
+    if (isHeld) return
+    isHeld = true
+    socket.cork()
+    process.nextTick(release)
   }
 }
 
