@@ -22,13 +22,15 @@ import {
 } from '../../core/sequence/term-plan.ts'
 import type { TermReader } from '../../core/sequence/term-reader.ts'
 import type { PageFields } from './page-answer.ts'
-import { digest, originText, TITLES } from './page-endpoint.ts'
+import { digest, originText } from './page-endpoint.ts'
 import { poolProblem } from './problem.ts'
 import type { Origin } from './request-head.ts'
 import { problem, type SequenceAnswer } from './sequence-answer.ts'
 import { JOB_METHODS, JobEndpoint } from './sequence-jobs.ts'
 import { type SequenceRouterOptions, type SequenceSettings, sequenceSettings } from './sequence-options.ts'
+import { termsProblem } from './sequence-problem.ts'
 import { readTerms } from './sequence-reading.ts'
+import { SequenceUpgrade, type SequenceUpgrades } from './sequence-upgrade.ts'
 
 /** A request as a bridge hands it over. */
 export interface SequenceCall {
@@ -41,7 +43,7 @@ export interface SequenceCall {
 }
 
 type Route =
-  | { readonly kind: 'root' | 'terms' }
+  | { readonly kind: 'root' | 'terms' | 'stream' }
   | { readonly kind: 'term'; readonly index: string }
   | { readonly kind: 'job' | 'job-terms'; readonly id: string }
 
@@ -72,6 +74,8 @@ const PASS: SequenceAnswer = { kind: 'pass' }
 
 /** Answers requests for terms of a sequence. Decides; reading, and what may take time, is behind a promise. */
 export class SequenceEndpoint {
+  /** For clients over WebSocket. */
+  readonly upgrades: SequenceUpgrades
   readonly #settings: SequenceSettings
   readonly #counted: TermFormat | undefined
   readonly #jobs: JobEndpoint | undefined
@@ -79,6 +83,7 @@ export class SequenceEndpoint {
   /** @throws TypeError or RangeError with the value quoted. */
   constructor(options: SequenceRouterOptions) {
     this.#settings = sequenceSettings(options)
+    this.upgrades = new SequenceUpgrade(this.#settings)
     const { counted, jobs } = this.#settings
     this.#counted = counted && countedFormat(counted)
     this.#jobs = jobs && new JobEndpoint(jobs, this.#settings)
@@ -128,6 +133,8 @@ export class SequenceEndpoint {
         return (this.#jobs as JobEndpoint).status(asked, route.id)
       case 'job-terms':
         return (this.#jobs as JobEndpoint).terms(asked, route.id)
+      case 'stream':
+        return notUpgraded(asked)
       case 'root': {
         const own = this.#counted && ownParameters(asked.query, ['count'])
         const count = own?.asked.get('count')
@@ -370,6 +377,7 @@ class Asked {
   readonly headers: IncomingMessage['headers']
   readonly response: ServerResponse
   readonly isHead: boolean
+  readonly isHttp1: boolean
   readonly query: string
   /** Where paths in links begin: the mount, absolute where a proxy is trusted. */
   readonly root: string
@@ -387,6 +395,7 @@ class Asked {
     this.headers = request.headers
     this.response = response
     this.isHead = request.method === 'HEAD'
+    this.isHttp1 = request.httpVersionMajor === 1
     this.query = query
     this.isAbsolute = from !== undefined
     this.root = from === undefined ? pathReference(mount) : from + uriText(mount)
@@ -408,7 +417,8 @@ function routeOf(path: string): Route | undefined {
   if (terms === 'jobs') return jobRouteOf(index, rest)
   if (terms !== 'terms') return undefined
   if (index === undefined || (index === '' && rest.length === 0)) return { kind: 'terms' }
-  return rest.length === 0 ? { kind: 'term', index } : undefined
+  if (rest.length > 0) return undefined
+  return index === 'stream' ? { kind: 'stream' } : { kind: 'term', index }
 }
 
 function jobRouteOf(id: string | undefined, rest: readonly string[]): Route | undefined {
@@ -473,18 +483,18 @@ function linksAround(
   return formatLinks(links)
 }
 
-function refused({ status, message, maxSize, contentRange }: PageError): SequenceAnswer {
-  const problem = {
-    status,
-    title: TITLES[status],
-    detail: message,
-    ...(maxSize !== undefined && { maxLimit: maxSize }),
-  }
-  return { kind: 'problem', problem, fields: { 'Content-Range': contentRange } }
+function refused(error: PageError): SequenceAnswer {
+  return { kind: 'problem', problem: termsProblem(error), fields: { 'Content-Range': error.contentRange } }
 }
 
 function notAllowed(methods: string): SequenceAnswer {
   return problem(405, 'Method Not Allowed', `It takes ${methods}`, { Allow: methods })
+}
+
+function notUpgraded({ root, isHttp1 }: Asked): SequenceAnswer {
+  const detail = `Here are terms over WebSocket; without it they are at ${root}/terms`
+  // HTTP/2 forbids both fields (RFC 9113 section 8.2.2).
+  return problem(426, 'Upgrade Required', detail, isHttp1 ? { Connection: 'Upgrade', Upgrade: 'websocket' } : {})
 }
 
 function notAcceptable(): SequenceAnswer {

@@ -47,7 +47,7 @@ export class JobEndpoint {
   }
 
   /** Where terms come from that a job has computed; undefined where none has. */
-  finished(span: TermSpan): Promise<TermReader | undefined> {
+  finished(span: TermSpan): Promise<Pick<TermReader, 'read'> | undefined> {
     return this.#jobs.finished(span)
   }
 

@@ -69,7 +69,7 @@ export async function readTerms(
 }
 
 /** For whoever is outside: without words of what is inside. */
-function problemOf(error: unknown, index: number): Problem {
+export function problemOf(error: unknown, index: number): Problem {
   const ended = jobProblem(error)
   if (ended !== undefined) return { ...ended, index }
   const refused = refusedCall(error)
