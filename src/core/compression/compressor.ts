@@ -55,7 +55,7 @@ export class Compressor {
         ? { coding: undefined, identity: 'preferred' }
         : { coding: enforceEncoding, identity: 'acceptable' }
     this.#gate = new Gate(concurrency)
-    this.#variants = new Variants(options.store)
+    this.#variants = new Variants(options.store, LARGEST_AT_ONCE)
     this.#clock = clockOption('clock', options.clock, systemClock)
   }
 
@@ -128,7 +128,8 @@ export class Compressor {
   }
 
   async #encodeInThread(key: string, whole: WholeContent, encoder: Encoder): Promise<Variant> {
-    const { identity, isShareable } = whole
+    const { identity } = whole
+    const isShareable = whole.isShareable && whole.content.length > LARGEST_AT_ONCE
     // Should its owner change it meanwhile, the encoding would be remembered for what it was.
     const content = identity === undefined ? new Uint8Array(whole.content) : whole.content
     let isOurs = false

@@ -1,9 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import { eventChannel } from '../../core/events.ts'
 import type { TermFormat } from '../../core/sequence/formats.ts'
+import { TermPoolError } from '../../core/sequence/term-pool.ts'
 import type { TermReader, TermSpan } from '../../core/sequence/term-reader.ts'
+import { jobProblem } from './job-problem.ts'
 import { signalOf } from './page-endpoint.ts'
-import { type Problem, refusal } from './problem.ts'
+import { type Problem, poolProblem, refusal } from './problem.ts'
 import { refusedCall } from './refused.ts'
 import { beginningOf, continued, type Progress, written } from './sequence-content.ts'
 
@@ -11,6 +13,8 @@ import { beginningOf, continued, type Progress, written } from './sequence-conte
 export type TermsRead =
   /** The client has left. */
   | { readonly kind: 'gone' }
+  /** There are no workers for it, or not in time. */
+  | { readonly kind: 'refused'; readonly error: TermPoolError }
   | { readonly kind: 'whole'; readonly count: number; readonly body: Buffer }
   | { readonly kind: 'stream'; readonly content: AsyncGenerator<Buffer, void, void> }
 
@@ -35,7 +39,7 @@ const broken = eventChannel('breakwater:sequence:broken')
  */
 export async function readTerms(
   response: ServerResponse,
-  reader: TermReader,
+  reader: Pick<TermReader, 'read'>,
   { sequence, span, format, promised, heartbeat, mayEndBroken }: Reading,
 ): Promise<TermsRead> {
   const signal = signalOf(response)
@@ -55,15 +59,21 @@ export async function readTerms(
     response.once('close', () => void content.return().catch(() => {}))
     return { kind: 'stream', content: continued(beginning, content) }
   } catch (error) {
-    if (!signal.aborted) throw error
-    await content.return()
-    return { kind: 'gone' }
+    if (signal.aborted) {
+      await content.return()
+      return { kind: 'gone' }
+    }
+    if (error instanceof TermPoolError) return { kind: 'refused', error }
+    throw error
   }
 }
 
 /** For whoever is outside: without words of what is inside. */
-function problemOf(error: unknown, index: number): Problem {
+export function problemOf(error: unknown, index: number): Problem {
+  const ended = jobProblem(error)
+  if (ended !== undefined) return { ...ended, index }
   const refused = refusedCall(error)
   if (refused !== undefined) return { ...refusal(refused, false), index }
+  if (error instanceof TermPoolError) return { ...poolProblem(error), index }
   return { status: 500, title: 'Internal Server Error', detail: `The term with index ${index} could not be had`, index }
 }

@@ -1,0 +1,19 @@
+/** What routers load when they first need it, and what lint lets this file alone import. */
+import { type TermPool, TermPoolError, WORTH_A_WORKER } from '../../core/sequence/term-pool.ts'
+
+/** The pool that all routers of the process share unless they are given one. */
+export const sharedPool: TermPool = {
+  threshold: WORTH_A_WORKER,
+  run: async (task, signal) => (await loadPool()).run(task, signal),
+}
+
+let loading: Promise<TermPool> | undefined
+
+async function loadPool(): Promise<TermPool> {
+  loading ??= import('../../adapters/workers/index.ts').then(({ workerPool }) => workerPool())
+  try {
+    return await loading
+  } catch (cause) {
+    throw new TermPoolError('unavailable', 'The pool of workers could not be loaded', { cause })
+  }
+}
