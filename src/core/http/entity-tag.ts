@@ -17,6 +17,8 @@ export function strongEqual(a: string, b: string): boolean {
  */
 export function matchesAny(list: FieldValue, etag: string): boolean {
   if (list === undefined) return false
+  // What nearly all clients send.
+  if (list === etag && etag !== '') return true
   if (typeof list === 'string') return matchesIn(list, etag) || isAny(list)
   return list.some((line) => matchesIn(line, etag)) || (list.length === 1 && isAny(list[0] as string))
 }

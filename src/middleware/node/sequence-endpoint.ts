@@ -79,6 +79,8 @@ export class SequenceEndpoint {
   readonly #settings: SequenceSettings
   readonly #counted: TermFormat | undefined
   readonly #jobs: JobEndpoint | undefined
+  /** By the names of formats. */
+  readonly #names = new Map<string, string>()
 
   /** @throws TypeError or RangeError with the value quoted. */
   constructor(options: SequenceRouterOptions) {
@@ -334,9 +336,16 @@ export class SequenceEndpoint {
 
   /** Strong: it names all that decides the bytes. */
   #tag(format: TermFormat, start: number, count: number | undefined): string | undefined {
-    const { id, version, deterministic } = this.#settings.sequence
-    if (!deterministic || format.isLive) return undefined
-    return digest([id, version, `${start}`, `${count ?? ''}`, format.name, `${format.version}`])
+    if (!this.#settings.sequence.deterministic || format.isLive) return undefined
+    return count === undefined ? `"${this.#nameOf(format)}"` : `"${this.#nameOf(format)}-${start}-${count}"`
+  }
+
+  /** What a sequence in a format is told apart by, hashed once. */
+  #nameOf({ name, version: formatVersion }: TermFormat): string {
+    const { id, version } = this.#settings.sequence
+    const known = this.#names.get(name) ?? digest([id, version, name, `${formatVersion}`]).slice(1, -1)
+    this.#names.set(name, known)
+    return known
   }
 
   #answer(asked: Asked, wanted: Wanted): SequenceAnswer | Promise<SequenceAnswer> {
