@@ -116,8 +116,10 @@ export class Batches<State> {
     // Its text first: where that throws, the state before is the last.
     if (index >= start) {
       const text = this.#sequence.text(state)
-      // It would be two records of a stream, and two terms of a block.
-      if (text.includes('\n') || text.includes('\r')) throw new TypeError(`The text of term ${index} has a line break`)
+      // It would be two records of a stream and two terms of a block, or none.
+      if (text === '' || text.includes('\n') || text.includes('\r')) {
+        throw new TypeError(`The text of term ${index} is empty or has a line break: it must be JSON in one line`)
+      }
       this.#texts.push(text)
       this.#characters += text.length
     }

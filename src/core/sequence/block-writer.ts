@@ -4,6 +4,7 @@ import type { StoreCapabilities } from '../store/capabilities.ts'
 import { waitAtMost, withDeadline } from '../store/guard.ts'
 import { askForLease, type Lease, type LeaseAnswer } from '../store/lease.ts'
 import type { Sequence } from './contract.ts'
+import { encodedMark } from './kept-state.ts'
 import { Mark } from './mark.ts'
 import type { TermBlocks } from './term-blocks.ts'
 import type { TermWalker } from './term-walker.ts'
@@ -38,11 +39,28 @@ interface Wish extends Wanted {
   readonly reject: (error: unknown) => void
 }
 
+/** Block `n`, computed. */
+interface Written<State> {
+  readonly n: number
+  readonly texts: readonly string[]
+  readonly last: Mark<State>
+  /** Whether it was written by right: others go by how far that is. */
+  readonly isHead: boolean
+}
+
+/** The block that another process is at, and since when, monotonic ms. */
+interface Seen {
+  readonly head: number
+  readonly since: number
+}
+
 /** A writer that dies is followed by another process after this time, ms. */
 const LEASE_TIME = 3_000
 /** Between two looks at whether another process has written what is wanted, ms. */
 const FIRST_PAUSE = 10
 const LONGEST_PAUSE = 100
+/** ms without a new block after which it is taken that none will come, or that this process cannot see them. */
+const STANDSTILL = 10_000
 /** ms for which a store that has failed is not asked for the right to write. */
 const RETRY_AFTER = 1_000
 /** ms that a reader who got a block has to come back for the next one, before the walk is ended. */
@@ -73,8 +91,8 @@ export class BlockWriter<State> {
   #failedAt = -Infinity
   /** The last term that was computed here and ends a block: gone on from even where the store keeps nothing. */
   #latest: Mark<State> | undefined
-  /** The block in work, as far as it is there. */
-  #current: { readonly n: number; readonly texts: readonly string[] } | undefined
+  /** The block that was in work last, as far as it is there: it may not be in the store yet, or never. */
+  #recent: { readonly n: number; readonly texts: readonly string[] } = { n: -1, texts: [] }
   /** The last block that readers who got theirs go on to, and what tells that one came back. */
   #expected = -1
   #onWish: (() => void) | undefined
@@ -95,7 +113,7 @@ export class BlockWriter<State> {
    */
   async wait(wanted: Wanted, signal: AbortSignal): Promise<Landed> {
     signal.throwIfAborted()
-    const { n, texts } = this.#current ?? { n: -1, texts: [] }
+    const { n, texts } = this.#recent
     if (n === wanted.n && texts.length >= wanted.count) return { texts: [...texts], isEnd: false }
     const { promise, resolve, reject } = Promise.withResolvers<Landed>()
     const wish: Wish = { ...wanted, resolve, reject }
@@ -117,20 +135,38 @@ export class BlockWriter<State> {
     }
   }
 
+  /**
+   * The last term before `start` that the walk to it would go on from, by its index; undefined where there is none.
+   * Computes nothing.
+   */
+  async keptBefore(start: number): Promise<number | undefined> {
+    const { size } = this.#blocks
+    const n = Math.floor(start / size)
+    if (start === 0) return undefined
+    const isRecent = this.#recent.n === n && this.#recent.texts.length >= start - n * size
+    if (isRecent || (await this.#blocks.find(n)) !== undefined) return start - 1
+    return (await this.#lastBefore(n, await this.#blocks.head()))?.index
+  }
+
   /** Sees to it that wishes come true until there are none. */
   async #work(): Promise<void> {
     this.#isAtWork = true
+    let seen: Seen | undefined
     try {
       for (let patience = FIRST_PAUSE; this.#wishes.size > 0; patience = Math.min(patience * 1.5, LONGEST_PAUSE)) {
         const turn = await this.#ask()
         if (turn !== 'taken') {
           await this.#write(turn)
           patience = FIRST_PAUSE
+          seen = undefined
         } else {
           await pause(patience)
           await this.#lookUp()
+          seen = await this.#look(seen)
           // What the other one is past is gone from the store: it would not come back to that.
-          if ((this.#smallestWish() ?? Infinity) < (await this.#blocks.head())) await this.#write(undefined)
+          const isPast = (this.#smallestWish() ?? Infinity) < seen.head
+          const standsStill = this.#clock.monotonic() - seen.since >= STANDSTILL
+          if (isPast || standsStill) await this.#write(undefined)
         }
       }
     } catch (error) {
@@ -143,6 +179,12 @@ export class BlockWriter<State> {
       // One that came while this ended.
       if (this.#wishes.size > 0) void this.#work()
     }
+  }
+
+  /** How far another process is, and since when. */
+  async #look(before: Seen | undefined): Promise<Seen> {
+    const head = await this.#blocks.head()
+    return head === before?.head ? before : { head, since: this.#clock.monotonic() }
   }
 
   /** The right to write; undefined where the store cannot say who has it. */
@@ -214,35 +256,42 @@ export class BlockWriter<State> {
       for await (const batch of terms) {
         texts.push(...batch.texts)
         last = batch.last
-        this.#current = { n, texts }
+        this.#recent = { n, texts }
         this.#land(n, texts, false)
         if (texts.length < size) continue
-        this.#latest = batch.last
-        await this.#keep(underWay, n, texts, last)
+        this.#latest = last
+        await this.#keep(underWay, { n, texts, last, isHead: lease !== undefined })
         texts = []
         n++
-        if (!(await this.#goesOn(n, head, lease))) return
+        if (!(await this.#goesOn(n, { first, head, lease }))) return
       }
-      if (texts.length > 0 && last !== undefined) await this.#keep(underWay, n, texts, last)
+      if (last !== undefined && texts.length > 0) {
+        await this.#keep(underWay, { n, texts, last, isHead: lease !== undefined })
+      }
       this.#landRest(n, { texts, isEnd: true })
     } catch (error) {
       if (!signal.aborted) this.#landRest(n, { texts, isEnd: false, failure: { error } })
     } finally {
-      this.#current = undefined
       clearTimeout(this.#finishing)
-      await terms.return()
-      await Promise.all(underWay)
+      // Others look for them when the lease is free; readers here do not wait for a store that hangs.
+      await waitAtMost(Promise.all(underWay), this.#timeout)
     }
   }
 
-  /** Whether the walk that came to block `n` goes on with it. */
-  async #goesOn(n: number, head: number, lease: Lease | undefined): Promise<boolean> {
+  /** Whether the walk to block `first` that came to block `n` goes on with it. `head`: what others had written then. */
+  async #goesOn(
+    n: number,
+    { first, head, lease }: { readonly first: number; readonly head: number; readonly lease: Lease | undefined },
+  ): Promise<boolean> {
     if (this.#wishes.size === 0 && this.#expected >= n) await this.#nextWish()
     const smallest = this.#smallestWish()
     if (smallest === undefined || smallest < n) return false
-    // Others have written it or are about to: it is made here only where somebody misses it.
-    if (smallest > n && (n < head || lease === undefined)) return false
-    return lease === undefined ? this.#hasFailed : !lease.isLost
+    if (lease?.isLost === true) return false
+    if (n <= first) return true
+    // Others have written it: it is made here only where somebody misses it.
+    if (smallest > n && n < head) return false
+    // Without a lease, another is about to write what comes behind the head.
+    return lease !== undefined || n < head || this.#hasFailed
   }
 
   /** A reader who got a block and is on the way back for the next one. */
@@ -286,12 +335,14 @@ export class BlockWriter<State> {
     return mark.kept() && mark
   }
 
-  /** Hands a block to the store; waits where too many are on their way. */
-  async #keep(underWay: Set<Promise<void>>, n: number, texts: readonly string[], last: Mark<State>): Promise<void> {
-    const keeping = this.#blocks.keep(n, { texts, state: last.bytes() })
+  /** Hands a block to the store; waits for one of them where too many are on their way. */
+  async #keep(underWay: Set<Promise<void>>, { n, texts, last, isHead }: Written<State>): Promise<void> {
+    const state = encodedMark(this.#sequence, last)
+    if (state === undefined) return
+    const keeping = this.#blocks.keep(n, { texts, state }, isHead)
     const done = keeping.finally(() => underWay.delete(done))
     underWay.add(done)
-    if (underWay.size >= MOST_UNDER_WAY) await Promise.race(underWay)
+    if (underWay.size >= MOST_UNDER_WAY) await waitAtMost(Promise.race(underWay), this.#timeout)
   }
 
   /** For those who want what there is of block `n` by now. */

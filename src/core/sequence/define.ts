@@ -28,7 +28,7 @@ interface CommonDefinition<State, Term> extends Partial<Codec<State>> {
   readonly id: string
   /** Another one whenever a term, its text, the length or the encoding of a state changes. Default `1`. */
   readonly version?: string | undefined
-  /** How many terms it has at most. Default: endless, or not known. */
+  /** How many terms it has. Default: endless, or not known. */
   readonly length?: number | undefined
   /** Whether `id`, `version` and index alone decide a term, for ever. Default true. */
   readonly deterministic?: boolean | undefined
@@ -85,7 +85,7 @@ export function defineSequence<State, Term = State>(
       optionalFunction('text', textOf)?.bind(definition) ??
       ((state) => jsonText(term === undefined ? state : term.call(definition, state))),
     ...codecOf(definition),
-    cost: optionalFunction('cost', cost)?.bind(definition) ?? costOf(jump !== undefined),
+    cost: optionalFunction('cost', cost)?.bind(definition) ?? assumedCost(jump !== undefined, 1e-3),
   }
   return Object.defineProperty(sequence, 'module', { value: moduleOption(definition.module), enumerable: false })
 }
@@ -139,10 +139,10 @@ function codecOf<State, Term>(definition: SequenceDefinition<State, Term>): Code
   return { encode: encode.bind(definition), decode: decode.bind(definition) }
 }
 
-/** What is assumed of a sequence that says nothing of itself. */
-function costOf(isJumpable: boolean): Sequence['cost'] {
+/** What is assumed of a sequence that says nothing of itself. `time` of a term, ms, also of one that has to be skipped. */
+export function assumedCost(isJumpable: boolean, time: number): Sequence['cost'] {
   return (start, count, kept) => {
     const skipped = isJumpable && kept === undefined ? 0 : start - (kept ?? -1) - 1
-    return { bytes: count * 20, time: (skipped + count) / 1_000 }
+    return { bytes: count * 20, time: (skipped + count) * time }
   }
 }

@@ -10,10 +10,22 @@ export interface SequenceEvents {
     readonly format: string
     readonly error: unknown
   }
+  /** A state could not be encoded, so that nothing is kept there: terms are right, and computed again each time. */
+  'breakwater:sequence:unkept': {
+    readonly sequence: string
+    /** Of the term whose state it is. */
+    readonly index: number
+    readonly error: unknown
+  }
   /** Workers have not computed what they were given; `unavailable`: the event loop does it instead. */
   'breakwater:sequence:pool': {
     readonly sequence: string
     readonly reason: TermPoolReason
     readonly error: TermPoolError
+  }
+  /** A function of a router's options threw: the client was refused. */
+  'breakwater:sequence:fault': {
+    readonly sequence: string
+    readonly error: unknown
   }
 }

@@ -1,6 +1,7 @@
 import type { GuardedStore } from '../store/guard.ts'
 import type { Sequence } from './contract.ts'
 import { keptBody } from './kept-body.ts'
+import { encodedMark } from './kept-state.ts'
 import type { Terms } from './kept-terms.ts'
 import { Mark } from './mark.ts'
 import type { TermWalker } from './term-walker.ts'
@@ -41,6 +42,11 @@ export class KeptTails<State> {
     }
   }
 
+  /** As `keptBefore` of a TermReader. */
+  async keptBefore(start: number): Promise<number | undefined> {
+    return (await this.#find(start - 1))?.index
+  }
+
   async #find(index: number): Promise<Mark<State> | undefined> {
     if (!this.#isWorthKeeping(index)) return undefined
     const body = await keptBody(await this.#store.get(`${this.#prefix} ${index}`))
@@ -48,22 +54,12 @@ export class KeptTails<State> {
   }
 
   #keep(last: Mark<State>): void {
-    const { index } = last
-    if (!this.#isWorthKeeping(index)) return
-    const body = encoded(last)
-    if (body !== undefined) void this.#store.set(`${this.#prefix} ${index}`, { meta: {}, body }, LIFETIME)
+    if (!this.#isWorthKeeping(last.index)) return
+    const body = encodedMark(this.#sequence, last)
+    if (body !== undefined) void this.#store.set(`${this.#prefix} ${last.index}`, { meta: {}, body }, LIFETIME)
   }
 
   #isWorthKeeping(index: number): boolean {
     return index >= 0 && this.#sequence.cost(index, 1).time >= WORTH_KEEPING
-  }
-}
-
-/** Undefined where the sequence fails at it: the reader has all its terms by then. */
-function encoded(mark: Mark<unknown>): Buffer | undefined {
-  try {
-    return Buffer.from(mark.bytes())
-  } catch {
-    return undefined
   }
 }
