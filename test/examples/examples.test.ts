@@ -111,6 +111,17 @@ describe('the small examples', { timeout: patience }, () => {
     expect(JSON.parse((await ask(`${origin}/primes/terms?limit=4`)).text).terms).toEqual([2, 3, 5, 7])
   })
 
+  test('workers: digits of pi are computed by a worker', async () => {
+    const { origin } = new URL(await example('workers/main').address())
+    const digitsFrom = async (start: number, limit: number) =>
+      JSON.parse((await ask(`${origin}/pi/terms?start=${start}&limit=${limit}`)).text).terms.join('')
+    expect(await digitsFrom(0, 10)).toBe('3141592653')
+    expect(JSON.parse((await ask(`${origin}/workers`)).text)).toMatchObject({ threads: 0 })
+    // Known for its six nines.
+    expect(await digitsFrom(762, 7)).toBe('9999998')
+    expect(JSON.parse((await ask(`${origin}/workers`)).text)).toMatchObject({ threads: 1 })
+  })
+
   test('redis: without a Redis it answers all the same', async () => {
     const address = await example('redis', { REDIS_URL: 'redis://127.0.0.1:9' }).address()
     expect((await ask(address)).status).toBe(200)

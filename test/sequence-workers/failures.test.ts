@@ -12,7 +12,7 @@ async function start(framework: Framework, sequence: unknown) {
   const onError = (error: unknown) => void errors.push(error)
   const failing = await startSubject(framework, { router: { sequence: sequence as Sequence, workers }, onError })
   const sound = await startSubject(framework, { router: { sequence: ticks as Sequence, workers } })
-  return { failing, sound, errors }
+  return { failing, sound, errors, workers }
 }
 
 describe.each(frameworks.map((framework) => [framework.name, framework] as const))('behind %s', (_, framework) => {
@@ -59,7 +59,8 @@ test('terms before the one that fails are sent', async () => {
 })
 
 test('an error that nobody catches in a worker ends the worker, not the process', async () => {
-  const { failing, sound } = await start(framework, misbehaving.failingLater)
-  for (let i = 0; i < 3; i++) await failing.get('/terms?limit=100')
+  const { failing, sound, workers } = await start(framework, misbehaving.failingLater)
+  expect((await failing.get('/terms?limit=100')).status).toBe(200)
+  await expect.poll(() => workers.status()).toMatchObject({ threads: 0 })
   expect((await sound.get('/terms?limit=2')).status).toBe(200)
 })

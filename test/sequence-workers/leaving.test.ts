@@ -45,6 +45,16 @@ describe.each(frameworks.map((framework) => [framework.name, framework] as const
 
 const [framework] = frameworks as [(typeof frameworks)[number]]
 
+test('a sequence that waits is told by its signal, so that its worker need not be ended', async () => {
+  const workers = startPool()
+  const { port } = await startSubject(framework, { router: { sequence: misbehaving.waiting as Sequence, workers } })
+  const client = asking(port, '/terms?format=ndjson&limit=100')
+  await answering(client)
+  await expect.poll(() => workers.status()).toMatchObject({ busy: 1, threads: 1 })
+  client.destroy()
+  await expect.poll(() => workers.status()).toMatchObject({ busy: 0, threads: 1 })
+})
+
 test('the work goes on for those who stay', async () => {
   const workers = startPool()
   const { port, get } = await startSubject(framework, { router: { sequence: misbehaving.slow as Sequence, workers } })

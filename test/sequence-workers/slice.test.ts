@@ -1,7 +1,10 @@
+import { once } from 'node:events'
+import { memoryStore } from 'breakwater'
 import { describe, expect, test } from 'vitest'
 import { defineSequence } from '../../src/core/sequence/define.ts'
+import { keepTerms } from '../../src/core/sequence/keep-terms.ts'
 import { computeSlice } from '../../src/core/sequence/slice.ts'
-import type { Slice } from '../../src/core/sequence/term-pool.ts'
+import type { Slice, TermPool } from '../../src/core/sequence/term-pool.ts'
 
 /** Numbers from 0; each step takes `step` ms on a clock of its own, and each text has so many characters. */
 function counting({ step = 0, characters = 1, length = Infinity, failsAt = Infinity } = {}) {
@@ -89,7 +92,58 @@ describe('a slice', () => {
     expect(await slice(counting({ length: 3 }), { start: 3, after })).toEqual({ isEnd: true, parts: [] })
   })
 
+  test('does not hold back terms for one that is waited for', async () => {
+    const sequence = defineSequence<number>({
+      id: 'waiting',
+      async *states(after = -1, signal) {
+        yield after + 1
+        await once(signal, 'abort')
+      },
+    })
+    const task = { start: 0, count: 9, boundary: Infinity, after: undefined }
+    expect(shape(await computeSlice(sequence, task, never))).toEqual([[1, 0]])
+  })
+
   test('is none when nobody wants it any more', async () => {
     await expect(slice(counting(), {}, AbortSignal.abort(new Error('left')))).rejects.toThrow('left')
+  })
+})
+
+describe('a walk by slices', () => {
+  /** Computes here, and counts. */
+  function counted() {
+    let computed = 0
+    const sequence = defineSequence<number>({
+      id: 'counted',
+      module: import.meta.url,
+      length: 1_100,
+      start: () => 0,
+      next: (n) => {
+        computed++
+        return n + 1
+      },
+    })
+    const pool: TermPool = { threshold: -1, run: (task, signal) => computeSlice(sequence, task, signal) }
+    const source = keepTerms(sequence, { pool, store: memoryStore(), blockSize: 100 })
+    const read = async (start: number, end: number): Promise<number> => {
+      let count = 0
+      for await (const { texts } of source.read(start, end, never)) count += texts.length
+      return count
+    }
+    return { read, computed: () => computed }
+  }
+
+  test('computes no more than the blocks that are wanted', async () => {
+    const { read, computed } = counted()
+    expect(await read(0, 150)).toBe(150)
+    expect(computed()).toBe(199)
+    expect(await read(150, 220)).toBe(70)
+    expect(computed()).toBe(299)
+  })
+
+  test('ends where the sequence does, for all who read at the same time', async () => {
+    const { read, computed } = counted()
+    expect(await Promise.all([read(0, 50), read(0, 2_000), read(1_050, 1_200)])).toEqual([50, 1_100, 50])
+    expect(computed()).toBe(1_099)
   })
 })

@@ -26,18 +26,54 @@ export async function computeSlice<State>(
   const { start, count, boundary, after } = task
   const kept = after && Mark.encoded(sequence, after.index, after.state).kept()
   const parts = new Parts(sequence, boundary)
-  let since: number | undefined
+  const limit = new SliceTime(clock)
+  const either = AbortSignal.any([signal, limit.signal])
   try {
-    for await (const batch of walk(sequence, { start, count, kept, boundary, signal, clock, tellsSkipped: true })) {
+    const options = { start, count, kept, boundary, signal: either, clock, tellsSkipped: true }
+    for await (const batch of walk(sequence, options)) {
       parts.add(batch)
-      // What a jump takes cannot be divided, and is no reason to come back for the second term.
-      since ??= clock.monotonic()
-      if (parts.isFull || clock.monotonic() - since >= LONGEST) return { parts: parts.take(), isEnd: false }
+      limit.start()
+      if (parts.isFull || limit.isOver) return { parts: parts.take(), isEnd: false }
     }
     return { parts: parts.take(), isEnd: true }
   } catch (error) {
     signal.throwIfAborted()
+    // A step that was waited for is begun again in the next slice: whoever reads has what there is.
+    if (limit.signal.aborted) return { parts: parts.take(), isEnd: false }
     return { parts: parts.take(), isEnd: false, failure: { error } }
+  } finally {
+    limit.clear()
+  }
+}
+
+/** The time that a slice has from its first terms on: what a jump takes is no reason to come back for the second one. */
+class SliceTime {
+  readonly #clock: Clock
+  readonly #over = new AbortController()
+  #since: number | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Aborted where it is over while something is waited for. */
+  get signal(): AbortSignal {
+    return this.#over.signal
+  }
+
+  get isOver(): boolean {
+    return this.#since !== undefined && this.#clock.monotonic() - this.#since >= LONGEST
+  }
+
+  start(): void {
+    if (this.#since !== undefined) return
+    this.#since = this.#clock.monotonic()
+    this.#timer = setTimeout(() => this.#over.abort(), LONGEST)
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer)
   }
 }
 

@@ -15,7 +15,7 @@ export interface MarkedBatch<State> extends Pick<Batch<State>, 'index' | 'texts'
 export interface TermRoute<State> {
   readonly start: number
   readonly count: number
-  /** How many of them somebody wants for sure, to predict the cost by. Default `count`. */
+  /** How many of them somebody wants for sure: what the cost is predicted by, and what is computed ahead. Default `count`. */
   readonly expected?: number | undefined
   readonly kept?: Mark<State> | undefined
   readonly boundary?: number | undefined
@@ -75,13 +75,16 @@ export class TermWalker<State> {
 
   /** By slices; gives whether all was had. A reader that takes its time has no worker meanwhile. */
   async *#beside(pool: TermPool, module: SequenceModule, route: TermRoute<State>, place: Place<State>) {
-    const end = Math.min(route.start + route.count, this.#sequence.length ?? Infinity)
+    const { start, count, expected = count, boundary = Infinity } = route
+    const end = Math.min(start + count, this.#sequence.length ?? Infinity)
+    const sure = Math.min(start + expected, end)
     for (let isContinued = false; place.next < end; isContinued = true) {
-      const slice = await this.#slice(pool, module, route, { ...place, end, isContinued })
+      const until = place.next < sure ? sure : Math.min(place.next + boundary, end)
+      const slice = await this.#slice(pool, module, route, { ...place, until, isContinued })
       if (slice === undefined) return false
       yield* this.#handOver(slice, place)
       if (slice.failure !== undefined) throw slice.failure.error
-      if (slice.isEnd) return true
+      if (slice.isEnd && place.next < until) return true
     }
     return true
   }
@@ -91,13 +94,13 @@ export class TermWalker<State> {
     pool: TermPool,
     module: SequenceModule,
     { boundary = Infinity, signal }: TermRoute<State>,
-    { next, kept, end, isContinued }: Place<State> & { readonly end: number; readonly isContinued: boolean },
+    { next, kept, until, isContinued }: Place<State> & { readonly until: number; readonly isContinued: boolean },
   ): Promise<Slice | undefined> {
     const { id, version } = this.#sequence
     const after = kept && { index: kept.index, state: kept.bytes() }
     const sequence = { ...module, id, version }
     try {
-      return await pool.run({ sequence, start: next, count: end - next, boundary, after, isContinued }, signal)
+      return await pool.run({ sequence, start: next, count: until - next, boundary, after, isContinued }, signal)
     } catch (error) {
       if (!(error instanceof TermPoolError)) throw error
       if (refused.hasSubscribers) refused.publish({ sequence: id, reason: error.reason, error })

@@ -1,4 +1,5 @@
 /** Sequences that do in a worker what they should not; in the server they do nothing of it. */
+import { once } from 'node:events'
 import { isMainThread } from 'node:worker_threads'
 import type { Sequence } from '../../../src/core/sequence/contract.ts'
 import { defineSequence } from '../../../src/core/sequence/define.ts'
@@ -36,9 +37,20 @@ export const hanging = misbehaving('hanging', () => {
 })
 export const slow = misbehaving('slow', () => busy(10))
 export const failingLater = misbehaving('failingLater', () => {
-  setImmediate(() => {
+  setTimeout(() => {
     throw new Error('nobody is there to catch it')
-  })
+  }, 50)
+})
+/** Waits for what never comes, and stops when it is told to. */
+export const waiting: Sequence<number, number> = defineSequence<number>({
+  id: 'waiting',
+  module: { url: import.meta.url, name: 'waiting' },
+  deterministic: false,
+  async *states(after, signal) {
+    if (after === undefined) yield 0
+    await once(signal, 'abort')
+  },
+  cost: () => ({ bytes: 8, time: 1_000 }),
 })
 /** In the server it is another one. */
 export const changing: Sequence<number, number> = defineSequence<number>({
