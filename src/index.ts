@@ -31,7 +31,7 @@ export type { CompressionEvents } from './core/compression/events.ts'
 export type { CompressorOptions } from './core/compression/options.ts'
 export type { Ban, EventName, Events } from './core/events.ts'
 export type { Batch, Kept } from './core/sequence/batches.ts'
-export type { Cost, Rest, Sequence, States } from './core/sequence/contract.ts'
+export type { Cost, Rest, Sequence, SequenceModule, States } from './core/sequence/contract.ts'
 export { type CursorKey, type CursorOptions, CursorSigner, type CursorValue } from './core/sequence/cursor.ts'
 export { defineSequence, type SequenceDefinition } from './core/sequence/define.ts'
 export type { SequenceEvents } from './core/sequence/events.ts'
@@ -45,6 +45,14 @@ export type { PagePlan, PageRequest, PageWindow } from './core/sequence/page-pla
 export { type Page, type PageResult, type Paginator, paginate } from './core/sequence/paginate.ts'
 export { primes } from './core/sequence/primes.ts'
 export type { AnswerLimits } from './core/sequence/term-plan.ts'
+export {
+  type Slice,
+  type SlicePart,
+  type SliceTask,
+  type TermPool,
+  TermPoolError,
+  type TermPoolReason,
+} from './core/sequence/term-pool.ts'
 export {
   type FetchPage,
   fromUpstream,

@@ -6,12 +6,19 @@ import { compression } from 'breakwater/express'
 import express from 'express'
 import { describe, expect, test, vi } from 'vitest'
 import { listen } from '../bridges/wire.ts'
+import { requestText, sendRaw } from '../transparency/raw-client.ts'
+import { answersIn } from './raw-answers.ts'
 import { type Started, start, text, textOf } from './subject.ts'
 import { subjects } from './subjects/index.ts'
 import { shieldOf } from './subjects/shield.ts'
 import { ask, codings, decodedStream, nextText, open } from './wire.ts'
 
 const plain = { 'Content-Type': 'text/plain' }
+
+let made = 0
+/** Text that was never encoded before. */
+const newText = (bytes: number): string =>
+  `${++made}${process.hrtime.bigint()}`.padEnd(bytes, textOf(bytes)).slice(0, bytes)
 
 /** A flush that a response has behind compression. */
 type Flushing = ServerResponse & { flush(): void }
@@ -120,6 +127,81 @@ describe.each(subjects)('$name', (subject) => {
       expect(response.headers['set-cookie']).toEqual(['a=1', 'b=2'])
       expect(response.headers.vary).toMatch(/^Origin, Accept, Accept-Encoding$/i)
       response.resume()
+    })
+
+    test('given a field in several lines, heeds them all', async () => {
+      const lines: Record<string, string[]> = {
+        '/transform': ['Cache-Control', 'public', 'cache-control', 'no-transform'],
+        '/coded': ['Content-Encoding', 'identity', 'Content-Encoding', 'x-own'],
+        '/plain': [
+          'Cache-Control',
+          'public',
+          'Cache-Control',
+          'max-age=60',
+          'Vary',
+          'Origin',
+          'Vary',
+          'Accept-Encoding',
+        ],
+      }
+      const server = await start(subject, {
+        raw: (request, response) => {
+          const flat = ['Content-Type', 'text/plain', ...(lines[request.url?.replace('/pairs', '') as string] ?? [])]
+          const pairs = flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1]]] : []))
+          response.writeHead(200, (request.url?.startsWith('/pairs') ? pairs : flat) as never).end(text)
+        },
+      })
+      for (const way of ['', '/pairs']) {
+        const response = await open(server.port, 'gzip', { path: `${way}/coded` })
+        expect(response.headers['content-encoding']).toBe('identity, x-own')
+        expect(Buffer.concat(await response.toArray()).toString()).toBe(text)
+        const kept = await server.ask('gzip', { path: `${way}/transform` })
+        expect([kept.headers['content-encoding'], kept.text]).toEqual([undefined, text])
+        const { headers } = await server.ask('gzip', { path: `${way}/plain` })
+        expect(headers).toMatchObject({
+          'content-encoding': 'gzip',
+          'cache-control': 'public, max-age=60',
+          vary: 'Origin, Accept-Encoding',
+        })
+      }
+    })
+
+    test.each([5_000, 100_000])(
+      'given a framing keeps to it: no length beside it, and its trailers: %i',
+      async (size) => {
+        const fields: Record<string, Record<string, string>> = {
+          '/chunked': { 'Transfer-Encoding': 'chunked' },
+          '/trailer': { Trailer: 'X-Sum' },
+        }
+        const server = await start(subject, {
+          raw: (request, response) => {
+            response.writeHead(200, { ...plain, ...fields[String(request.url)] })
+            if (request.url === '/trailer') response.addTrailers({ 'X-Sum': '42' })
+            response.end(textOf(size))
+          },
+        })
+        for (const path of Object.keys(fields)) {
+          for (const coding of [...codings, undefined]) {
+            const lines = [...(coding === undefined ? [] : [`Accept-Encoding: ${coding}`]), 'Connection: close']
+            const [answer, ...more] = answersIn(await sendRaw(server.port, requestText({ path, lines })))
+            expect([more, answer?.fields.get('content-encoding')]).toEqual([[], coding])
+            expect(answer?.fields.get('transfer-encoding')).toBe('chunked')
+            expect(answer?.fields.has('content-length')).toBe(false)
+            expect(answer?.text).toBe(textOf(size))
+            expect(answer?.trailers).toBe(path === '/trailer' ? 'X-Sum: 42' : '')
+          }
+        }
+      },
+    )
+
+    test('given a framing is refused with a whole answer where nothing is acceptable', async () => {
+      const server = await serving((response) =>
+        response.setHeader('Transfer-Encoding', 'chunked').writeHead(200, plain).end(text),
+      )
+      const lines = ['Accept-Encoding: *;q=0', 'Connection: close']
+      const [answer, ...more] = answersIn(await sendRaw(server.port, requestText({ path: '/', lines })))
+      expect([answer?.status, answer?.fields.has('transfer-encoding'), more]).toEqual([406, false, []])
+      expect(answer?.text).toContain('Not Acceptable')
     })
 
     test('twice throws, and so does setHeader after it, wherever the first bytes are', async () => {
@@ -389,19 +471,57 @@ describe.each(subjects)('$name', (subject) => {
     test.each([10, 5_000, 100_000])(
       'a second end sends nothing more and tells its callback: %i bytes',
       async (size) => {
-        const called: unknown[] = []
-        const server = await serving((response) => {
-          response.setHeader('Content-Type', 'text/plain')
-          response.on('error', () => called.push('error'))
-          response.end(textOf(size), () => called.push('first'))
-          response.end(() => called.push('second'))
-          response.end()
-        })
-        expect((await server.ask('gzip')).text).toBe(textOf(size))
-        await expect.poll(() => called.length).toBe(2)
-        expect([...called].sort()).toEqual(['first', 'second'])
+        for (const path of ['/whole', '/pieces']) {
+          const called: unknown[] = []
+          const content = newText(size)
+          const server = await serving((response) => {
+            response.setHeader('Content-Type', 'text/plain')
+            response.on('error', () => called.push('error'))
+            if (path === '/pieces') response.write(content.slice(0, size / 2))
+            response.end(content.slice(path === '/pieces' ? size / 2 : 0), () => called.push('first'))
+            response.end(() => called.push('second'))
+            response.end()
+          })
+          expect((await server.ask('gzip')).text).toBe(content)
+          await expect.poll(() => called.length).toBe(2)
+          expect(called).toEqual(['first', 'second'])
+        }
       },
     )
+
+    test.each([10, 5_000, 100_000])('a second end with content fails as it does without: %i bytes', async (size) => {
+      const seenBy = async (compression: false | object): Promise<unknown[]> => {
+        const seen: unknown[] = []
+        const content = newText(size)
+        const server = await start(subject, {
+          compression,
+          raw: (_request, response) => {
+            response.setHeader('Content-Type', 'text/plain')
+            response.on('error', (error: NodeJS.ErrnoException) => seen.push(['error', error.code]))
+            response.end(content)
+            response.end('late', ((error: NodeJS.ErrnoException) => seen.push(['told', error.code])) as never)
+          },
+        })
+        expect((await server.ask('gzip')).text).toBe(content)
+        await expect.poll(() => seen.length).toBe(2)
+        return seen
+      }
+      expect(await seenBy({})).toEqual(await seenBy(false))
+    })
+
+    test('what Node takes without a word is taken so while the content is encoded in a thread', async () => {
+      const seen: unknown[] = []
+      const content = newText(100_000)
+      const server = await serving((response) => {
+        response.setHeader('Content-Type', 'text/plain')
+        response.end(content)
+        response.flushHeaders()
+        ;(response as Flushing).flush()
+        seen.push(response.headersSent, response.writableEnded)
+      })
+      expect((await server.ask('gzip')).text).toBe(content)
+      expect(seen).toEqual([true, true])
+    })
 
     test.each([10, 5_000, 100_000])('a write fails as it does without compression: %i bytes', async (size) => {
       const seenBy = async (compression: false | object): Promise<unknown[]> => {
@@ -411,7 +531,7 @@ describe.each(subjects)('$name', (subject) => {
           raw: (_request, response) => {
             response.setHeader('Content-Type', 'text/plain')
             response.on('error', (error: NodeJS.ErrnoException) => seen.push(['error', error.code]))
-            response.end(textOf(size))
+            response.end(newText(size))
             seen.push(response.write('late', (error) => seen.push(['told', (error as NodeJS.ErrnoException).code])))
           },
         })
@@ -454,6 +574,113 @@ describe.each(subjects)('$name', (subject) => {
       )
       expect(outcome).toBe(false)
       await vi.waitFor(() => expect(closed).toHaveBeenCalledTimes(1))
+    })
+  })
+
+  describe('a client that has gone', () => {
+    type Ways = [what: string, answer: (response: ServerResponse, tell: (error?: Error | null) => void) => void]
+    const destroying =
+      (write: Ways[1]): Ways[1] =>
+      (response, tell) => {
+        write(response, tell)
+        response.destroy()
+      }
+    const ways: Ways[] = [
+      ['a write that is held back', destroying((response, tell) => response.write('held', tell))],
+      [
+        'a write that is held back, behind which the end comes late',
+        (response, tell) => {
+          response.write('held', tell)
+          response.destroy()
+          response.end()
+        },
+      ],
+      [
+        'an end of what was held back',
+        destroying((response, tell) => {
+          response.write('held')
+          response.end(newText(100_000), tell)
+        }),
+      ],
+      ['an end in a thread', destroying((response, tell) => response.end(newText(100_000), tell))],
+      [
+        'an end that comes after another',
+        destroying((response, tell) => {
+          response.end(newText(100_000))
+          response.end(tell)
+        }),
+      ],
+      [
+        'a write that waits for another',
+        destroying((response, tell) => {
+          response.write(newText(200_000))
+          response.write('late', tell)
+        }),
+      ],
+      [
+        'an end of a stream',
+        destroying((response, tell) => {
+          response.write(newText(200_000))
+          response.end(tell)
+        }),
+      ],
+    ]
+
+    test.each(ways)('is told to who asked about %s', async (_what, answer) => {
+      const told: unknown[] = []
+      const server = await serving((response) => {
+        response.setHeader('Content-Type', 'text/plain')
+        answer(response, (error) => told.push((error as NodeJS.ErrnoException | undefined)?.code))
+      })
+      await server.ask('gzip').catch(() => {})
+      await expect.poll(() => told).toEqual(['ERR_STREAM_DESTROYED'])
+    })
+
+    test.each([
+      ['held bytes', (response: ServerResponse) => void response.write('held')],
+      ['a stream', (response: ServerResponse) => void response.write(newText(200_000))],
+      ['content in a thread', (response: ServerResponse) => void response.end(newText(100_000))],
+      [
+        'content in a thread, and more behind its end',
+        (response: ServerResponse) => {
+          response.end(newText(100_000))
+          response.write('late')
+        },
+      ],
+      [
+        'a stream that has ended',
+        (response: ServerResponse) => {
+          response.write(newText(200_000))
+          response.end()
+        },
+      ],
+    ])('may be written to and ended for as long as one likes: %s', async (_what, answer) => {
+      const told: unknown[] = []
+      const failed = vi.fn()
+      const server = await serving((response) => {
+        response.setHeader('Content-Type', 'text/plain')
+        answer(response)
+        response.destroy()
+        // Nobody listens: an 'error' would end the process.
+        const { emit } = response
+        response.emit = ((name: string, ...given: unknown[]) =>
+          name === 'error' ? failed() : Reflect.apply(emit, response, [name, ...given])) as never
+        const write = (): void => {
+          const tell = (error?: Error | null): void => void told.push((error as NodeJS.ErrnoException).code)
+          expect(response.write(newText(1_000), tell)).toBe(false)
+        }
+        write()
+        response.once('close', () => {
+          write()
+          response.end()
+          response.end('late')
+          setImmediate(write)
+        })
+      })
+      await server.ask('gzip').catch(() => {})
+      await expect.poll(() => told.length).toBe(3)
+      for (const code of told) expect(code).toMatch(/^ERR_STREAM_(?:DESTROYED|WRITE_AFTER_END)$/)
+      expect(failed).not.toHaveBeenCalled()
     })
   })
 

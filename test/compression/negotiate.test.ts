@@ -307,6 +307,16 @@ describe('for anything at all', () => {
     )
   })
 
+  test('what comes after the first 1,024 characters is not read, nor half a member before it', () => {
+    const until = (length: number): string => 'x,'.repeat(length / 2)
+    expect(choose(`gzip;q=0.5,${until(900)}br`)).toBe('br')
+    expect(choose(`gzip;q=0.5,${until(1_100)}br`)).toBe('gzip')
+    const padded = (length: number): string => 'gzip;q=0.5,br;q=0.9'.padStart(length, ',')
+    expect(choose(padded(1_024))).toBe('br')
+    expect(choose(padded(1_025))).toBe('gzip')
+    expect(choose(`gzip${' '.repeat(2_000)};q=1`)).toBe('identity')
+  })
+
   test.each([
     ['commas', ','],
     ['semicolons', ';'],

@@ -211,6 +211,14 @@ describe('refused at construction, with a sentence', () => {
     test.each(refused)('%j', (options, sentence) => expect(() => make(options)).toThrow(sentence))
   })
 
+  test.each([null, false, true, 5, 'gzip', [[]], () => {}])('%j in place of options', (nonsense) => {
+    const sentence = /^compression takes an object of options or a Compressor, not /
+    const [given] = [nonsense].flat() as [never]
+    expect(() => forExpress(given)).toThrow(sentence)
+    expect(() => forKoa(given)).toThrow(sentence)
+    expect(() => shield(() => {}, { compression: given })).toThrow(sentence)
+  })
+
   test('a filter that is none', () => {
     expect(() => forExpress({ filter: 'text' as never })).toThrow(/filter.*text/)
     expect(() => forKoa({ filter: 'text' as never })).toThrow(/filter.*text/)

@@ -12,7 +12,7 @@ import {
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { holds } from '../http/holds.ts'
-import { keyedSource, type Row, signer } from './subjects.ts'
+import { hundred, keyedSource, type Row, signer } from './subjects.ts'
 
 const clean = '/books'
 
@@ -288,15 +288,29 @@ describe('numbers that are none', () => {
     )
   })
 
-  test('beyond the scan limit nothing is read', () => {
+  test('up to the scan limit all is read, and nothing beyond', () => {
     const options = { scanLimit: 50, modes, ranges: true }
-    expect(page(options, '/books?offset=40&limit=10', 100).items).toHaveLength(10)
-    expect(thrownBy(() => page(options, '/books?offset=41&limit=10', 100))).toMatchObject({
+    for (const query of ['page=3&size=20', 'offset=49&limit=7', 'offset=0&limit=100']) {
+      const { window } = paginate(options).plan({ target: `/books?${query}` })
+      expect(window).toMatchObject({ kind: 'slice' })
+      // One more than is shown tells that there is more.
+      if (window.kind === 'slice') expect([query, window.offset + window.limit]).toEqual([query, 51])
+    }
+    expect(page(options, '/books?page=3&size=20', 100).items).toEqual(hundred.slice(40, 50))
+    expect(page(options, '/books?page=3&size=20', 100).links.next).toBe('?page=4&size=20')
+    expect(page(options, { target: clean, range: 'items=45-55' }, 100).contentRange).toBe('items 45-49/100')
+    expect(thrownBy(() => page(options, '/books?offset=50&limit=10', 100))).toMatchObject({
       status: 422,
       message: 'This list can be read up to its item 50 in this way: ask for an earlier page',
     })
     expect(thrownBy(() => page(options, '/books?page=4', 100)).status).toBe(422)
-    expect(thrownBy(() => page(options, { target: clean, range: 'items=45-55' }, 100)).status).toBe(422)
+    expect(thrownBy(() => page(options, { target: clean, range: 'items=50-55' }, 100)).status).toBe(422)
+  })
+
+  test('a list that ends before the scan limit is read to its end, whatever the size', () => {
+    const options = { scanLimit: 50, modes }
+    const last = page(options, '/books?page=2&size=30', 45)
+    expect([last.items.length, last.hasMore, last.links.last]).toEqual([15, false, '?page=2&size=30'])
   })
 })
 
@@ -367,6 +381,12 @@ describe('parameters that are not ours', () => {
         expect(links.next).toMatch(/^\?[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]*$/)
       }),
     )
+  })
+
+  test('a path full of slashes is read as fast as any', () => {
+    const before = performance.now()
+    paginate().plan({ target: `/books${'/'.repeat(64_000)}x` })
+    expect(performance.now() - before).toBeLessThan(1000)
   })
 
   test('a whole URL as target is a target', () => {

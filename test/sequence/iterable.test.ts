@@ -139,6 +139,7 @@ test('the factory gets the signal, and is called once for a walk', async () => {
 
 test('is taken to change unless it says that it does not', () => {
   expect(fromIterable(() => letters, { id: 'letters' }).deterministic).toBe(false)
+  expect(fromIterable(() => letters, { id: 'letters', deterministic: undefined }).deterministic).toBe(false)
   expect(fromIterable(() => letters, { id: 'letters', deterministic: true }).deterministic).toBe(true)
 })
 

@@ -1,39 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { keepTerms, type TermSource } from '../../src/core/sequence/keep-terms.ts'
+import { keepTerms } from '../../src/core/sequence/keep-terms.ts'
 import { walk } from '../../src/core/sequence/walk.ts'
 import { defineSequence, fibonacci, memoryStore, type Sequence } from '../../src/index.ts'
-
-/** Squares, which cannot be entered anywhere; tells what it computes. */
-function squares({ length, failsAt }: { length?: number; failsAt?: number } = {}) {
-  const computed: number[] = []
-  const at = (index: number): number => {
-    if (index === failsAt) throw new Error(`No term ${index}`)
-    computed.push(index)
-    return index
-  }
-  const sequence = defineSequence<number, number>({
-    id: 'squares',
-    length: undefined,
-    start: () => at(0),
-    next: (index) => (index + 1 === length ? undefined : at(index + 1)),
-    term: (index) => index * index,
-  })
-  return { sequence, computed }
-}
-
-const never = new AbortController().signal
-
-async function termsOf(source: TermSource, start: number, end: number, signal = never): Promise<string[]> {
-  const texts: string[] = []
-  for await (const terms of source.read(start, end, signal)) {
-    expect(terms.index).toBe(start + texts.length)
-    texts.push(...terms.texts)
-  }
-  return texts
-}
-
-const expected = (start: number, end: number) => Array.from({ length: end - start }, (_, i) => `${(start + i) ** 2}`)
+import { expected, never, squares, termsOf } from './kept-squares.ts'
 
 describe('terms kept in blocks', () => {
   test('any ranges in any order are right, and no term is computed twice', async () => {

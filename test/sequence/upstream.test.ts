@@ -105,11 +105,63 @@ test('a fetch under way is aborted when the reader leaves, and with the signal o
   expect(signals.at(-1)?.reason).toBe(reason)
 })
 
-test('an answer that is no page, and a page that comes after itself, are errors', async () => {
+test('an answer that is no page is an error', async () => {
   const none = fromUpstream<number>(async () => [1, 2] as never, { id: 'numbers' })
   await expect(textsOf(none)).rejects.toThrow('fetchPage must give { items: [...] }')
-  const circle = fromUpstream<number, number>(async () => ({ items: [], next: 1 }), { id: 'numbers' })
-  await expect(textsOf(circle)).rejects.toThrow('gave the page at 1 as the one after itself')
+})
+
+test.each([[[1]], [[1, 2, 1]], [[1, 2, 3, 4, 5, 2]]])(
+  'pages that come again, %j, are an error, wherever the walk began',
+  async (cursors) => {
+    const following = (cursor = 0) => cursors[cursor] ?? cursors.at(-1)
+    const fetchPage = vi.fn<FetchPage<number, number>>(async (cursor) => ({ items: [], next: following(cursor) }))
+    const circle = fromUpstream(fetchPage, { id: 'numbers', locate: () => ({ cursor: 1, index: 0 }) })
+    for (const start of [0, 10]) {
+      fetchPage.mockClear()
+      await expect(textsOf(circle, { start })).rejects.toThrow(/gave the page at \d as one after itself/)
+      expect(fetchPage.mock.calls.length).toBeLessThan(20)
+    }
+  },
+)
+
+test('items of a page that leads back are read before the error', async () => {
+  const circle = fromUpstream<number, number>(async (cursor = 0) => ({ items: [cursor], next: 1 }), { id: 'numbers' })
+  const seen: string[] = []
+  await expect(async () => {
+    for await (const { texts } of walk(circle)) seen.push(...texts)
+  }).rejects.toThrow('as one after itself')
+  expect(seen).toEqual(['0', '1'])
+})
+
+test('null is no cursor: the page was the last', async () => {
+  const fetchPage = vi.fn<FetchPage<number, string>>(async () => ({ items: [1, 2], next: null }))
+  expect(await textsOf(fromUpstream(fetchPage, { id: 'numbers' }))).toEqual(['1', '2'])
+  expect(fetchPage).toHaveBeenCalledOnce()
+})
+
+test.each([0, 7])('pages without items and without end are left when the reader leaves; from %i', async (start) => {
+  const fetchPage = vi.fn<FetchPage<number, number>>(async (cursor = 0) => ({ items: [], next: cursor + 1 }))
+  const endless = fromUpstream(fetchPage, { id: 'numbers', locate: () => ({ cursor: 1, index: 0 }) })
+  const leaver = new AbortController()
+  const reason = new Error('gone')
+  setTimeout(() => leaver.abort(reason), 20)
+  await expect(textsOf(endless, { start, signal: leaver.signal })).rejects.toBe(reason)
+  const asked = fetchPage.mock.calls.length
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(fetchPage.mock.calls.length - asked).toBeLessThan(3)
+})
+
+test('items far out cost what it takes to fetch those before them, unless the upstream can be entered there', () => {
+  const fetchPage: FetchPage<number, number> = async () => ({ items: [] })
+  const walked = fromUpstream(fetchPage, { id: 'numbers' })
+  expect(walked.cost(9_900, 100).time).toBeCloseTo(1_000)
+  expect(walked.cost(9_900, 100, 9_899).time).toBeCloseTo(10)
+  const entered = fromUpstream(fetchPage, { id: 'numbers', locate: (n) => ({ cursor: n, index: n }) })
+  expect(entered.cost(1e9, 100).time).toBeCloseTo(10)
+  const cost = () => ({ bytes: 1, time: 2 })
+  expect(fromUpstream(fetchPage, { id: 'numbers', cost }).cost(5, 5)).toEqual({ bytes: 1, time: 2 })
+  const said = fromUpstream(fetchPage, { id: 'numbers', cost: undefined, deterministic: undefined })
+  expect([said.cost(0, 10).time, said.deterministic]).toEqual([1, false])
 })
 
 test('takes a function and known options', () => {

@@ -99,20 +99,19 @@ describe('a layer outside that answers while the cache waits', () => {
   afterEach(() => running.close())
 
   const impatient: RequestHandler = (_request, response, next) => {
-    setTimeout(() => {
-      if (!response.headersSent) response.writeHead(503).end('too late')
-    }, 30)
     next()
+    setTimeout(() => response.writeHead(503).end('too late'), 30)
   }
 
   test('for a store', async () => {
     const near = memoryStore()
+    const isAnswered = Promise.withResolvers<void>()
     const slow = {
       name: 'slow',
       near: false,
       maxEntrySize: 1_000_000,
       get: async (key: string) => {
-        await sleep(60)
+        await isAnswered.promise
         return near.get(key)
       },
       set: async (...item: Parameters<typeof near.set>) => near.set(...item),
@@ -121,13 +120,14 @@ describe('a layer outside that answers while the cache waits', () => {
       reserve: () => true,
       release: () => {},
     }
-    const mount = mounted({ cache: new ResponseCache({ store: slow, storeTimeout: 500 }), ttl: 60_000 })
+    const mount = mounted({ cache: new ResponseCache({ store: slow, storeTimeout: 10_000 }), ttl: 60_000 })
     const handler = vi.fn<RequestHandler>((_request, response) => void response.end('answer'))
     const failed = vi.fn()
     const app = express().use(impatient, cacheOf(mount), handler)
     app.use(((_error, _request, _response, _next) => failed()) as express.ErrorRequestHandler)
     running = await listen(createServer(app))
     expect(await fetchFrom(running.url)).toMatchObject({ status: 503, body: 'too late', whole: true })
+    isAnswered.resolve()
     await sleep(60)
     expect(handler).not.toHaveBeenCalled()
     expect(failed).not.toHaveBeenCalled()
@@ -137,23 +137,25 @@ describe('a layer outside that answers while the cache waits', () => {
   test('for the answer under way', async () => {
     const mount = mounted({ ttl: 60_000 })
     const failed = vi.fn()
+    const isAnswered = Promise.withResolvers<void>()
     const app = express().use(
       (request, response, next) => (request.headers['x-wait'] === 'no' ? impatient(request, response, next) : next()),
       cacheOf(mount),
       async (_request, response) => {
-        await sleep(120)
+        await isAnswered.promise
         response.end('answer')
       },
     )
     app.use(((_error, _request, _response, _next) => failed()) as express.ErrorRequestHandler)
     running = await listen(createServer(app))
     const leader = fetchFrom(running.url)
-    await sleep(20)
+    await vi.waitFor(() => expect(mount.responses.inFlight.size).toBe(1))
     expect(await fetchFrom(running.url, { 'X-Wait': 'no' })).toMatchObject({
       status: 503,
       body: 'too late',
       whole: true,
     })
+    isAnswered.resolve()
     expect((await leader).body).toBe('answer')
     await sleep(20)
     expect(failed).not.toHaveBeenCalled()

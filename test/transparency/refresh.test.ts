@@ -170,7 +170,7 @@ describe.each<Kind>(['node', 'express 5', 'express 4'])('a refresh behind on %s'
     expect(seen).toEqual(Array(6).fill(undefined))
   })
 
-  test('of 10 MB through a pipe is stored whole', async () => {
+  test('of 10 MB through a pipe is stored whole', { timeout: 60_000 }, async () => {
     const block = Buffer.alloc(100_000, 'x')
     running = await serve(
       kind,

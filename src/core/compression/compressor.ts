@@ -20,6 +20,7 @@ const LARGEST_AT_ONCE = 32 * 1024
 const LARGEST_REMEMBERED = 1024 * 1024
 /** An encoding has to save a twentieth. */
 const WORTH_IT = 0.95
+const NOTHING = Buffer.alloc(0)
 
 /** Some content, and what is known of it. */
 export interface WholeContent {
@@ -54,7 +55,7 @@ export class Compressor {
         ? { coding: undefined, identity: 'preferred' }
         : { coding: enforceEncoding, identity: 'acceptable' }
     this.#gate = new Gate(concurrency)
-    this.#variants = new Variants(options.store)
+    this.#variants = new Variants(options.store, LARGEST_AT_ONCE)
     this.#clock = clockOption('clock', options.clock, systemClock)
   }
 
@@ -86,8 +87,12 @@ export class Compressor {
     return this.#encodeInThread(key, whole, encoder)
   }
 
-  /** @internal The name of an encoding, to be asked for again. `identity` as in `WholeContent`. */
-  keyOf(content: Uint8Array, identity: string, coding: Coding): string {
+  /**
+   * @internal The name of an encoding, to be asked for again; undefined where none is remembered of so much content.
+   * `identity` as in `WholeContent`.
+   */
+  keyOf(content: Uint8Array, identity: string, coding: Coding): string | undefined {
+    if (content.length > LARGEST_REMEMBERED) return undefined
     return this.#variants.keyOf(content, identity, this.#encoder(coding))
   }
 
@@ -123,7 +128,8 @@ export class Compressor {
   }
 
   async #encodeInThread(key: string, whole: WholeContent, encoder: Encoder): Promise<Variant> {
-    const { identity, isShareable } = whole
+    const { identity } = whole
+    const isShareable = whole.isShareable && whole.content.length > LARGEST_AT_ONCE
     // Should its owner change it meanwhile, the encoding would be remembered for what it was.
     const content = identity === undefined ? new Uint8Array(whole.content) : whole.content
     let isOurs = false
@@ -138,11 +144,17 @@ export class Compressor {
     return new Promise((resolve, reject) => {
       this.#gate.enter(() => {
         const started = this.#clock.monotonic()
-        encoder.encode(content, (error, encoded) => {
+        const done = (error: Error | null, encoded: Buffer): void => {
           this.#gate.leave()
           if (error) reject(error)
           else resolve(this.#judge('async', content.length, encoded, encoder, started))
-        })
+        }
+        try {
+          encoder.encode(content, done)
+        } catch (error) {
+          // zlib had no memory even to begin.
+          done(error as Error, NOTHING)
+        }
       })
     })
   }

@@ -100,10 +100,10 @@ export class EncodingFeed {
     this.#advance()
   }
 
-  /** The reader wants more. */
+  /** The reader wants more. Whoever saw him behind waits to be told, whether or not he has written anything yet. */
   drained(): void {
-    if (!this.#isBehind) return
     this.#isBehind = false
+    this.#wantsDrain = true
     this.#advance()
   }
 
@@ -116,7 +116,7 @@ export class EncodingFeed {
     this.#queue = []
     // A step under way goes on to its end; the stream is closed behind it.
     if (!this.#isWorking) this.#stream.destroy()
-    for (const { callback } of left) callback?.(new Error('The response was closed before this was sent'))
+    for (const { callback } of left) if (callback !== undefined) process.nextTick(callback, closedError())
   }
 
   #advance(): void {
@@ -187,4 +187,10 @@ export class EncodingFeed {
     this.destroy()
     this.#sink.fail(error)
   }
+}
+
+/** For whoever waited to hear that something was sent, and the client went away. */
+export function closedError(): Error {
+  const error = new Error('The response was closed before this was sent')
+  return Object.assign(error, { code: 'ERR_STREAM_DESTROYED' })
 }

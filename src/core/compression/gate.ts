@@ -9,7 +9,7 @@ export class Gate {
     this.#limit = limit
   }
 
-  /** Runs `start` now or when there is a place. Who was given a place must `leave` it. */
+  /** Runs `start`, which must not throw, now or when there is a place. Who was given a place must `leave` it. */
   enter(start: () => void): void {
     if (this.#running < this.#limit) {
       this.#running++

@@ -4,7 +4,7 @@ import { type GuardedStore, guardStore, type ItemBody } from '../store/guard.ts'
 import type { KeyvLike } from '../store/keyv.ts'
 import type { Store } from '../store/store.ts'
 import { isTiered } from '../store/tiered.ts'
-import { Digests } from './digests.ts'
+import { ContentNames } from './content-names.ts'
 import type { Encoder } from './encoders.ts'
 
 /** An encoding; undefined in place of its bytes: it would save next to nothing. */
@@ -24,13 +24,17 @@ export class Variants {
   readonly #near: GuardedStore
   /** Undefined: there is no store but this process' own. */
   readonly #far: GuardedStore | undefined
-  readonly #byContent = new Digests()
-  /** Digests by the names that the cache has for the same content. */
-  readonly #digests = new Map<string, string>()
+  readonly #names: ContentNames
+  /** Names of content by those that the cache has for it. */
+  readonly #known = new Map<string, string>()
   readonly #pending = new Map<string, Promise<Variant>>()
 
-  /** @param store Default: the memory store that this process shares. */
-  constructor(store: Store | KeyvLike | undefined) {
+  /**
+   * @param store Default: the memory store that this process shares.
+   * @param largestOwn Bytes of the largest content whose encoding this process keeps to itself.
+   */
+  constructor(store: Store | KeyvLike | undefined, largestOwn: number) {
+    this.#names = new ContentNames(largestOwn)
     const given = asStore(store)
     this.#near = guardStore(nearOf(given))
     this.#far = given.near ? undefined : guardStore(given)
@@ -38,10 +42,10 @@ export class Variants {
 
   /**
    * The key of an encoding of `content`.
-   * @param identity A name of this very content, if it has one: its digest is then worked out once.
+   * @param identity The cache's name of this very content, if it has one: it is then looked at once.
    */
   keyOf(content: Uint8Array, identity: string | undefined, encoder: Encoder): string {
-    return `variant ${this.#digestOf(content, identity)} ${encoder.variant}`
+    return `variant ${this.#nameOf(content, identity)} ${encoder.variant}`
   }
 
   /** What this process has. */
@@ -88,14 +92,14 @@ export class Variants {
     return variant
   }
 
-  #digestOf(content: Uint8Array, identity: string | undefined): string {
-    if (identity === undefined) return this.#byContent.of(content)
-    const known = this.#digests.get(identity)
+  #nameOf(content: Uint8Array, identity: string | undefined): string {
+    if (identity === undefined) return this.#names.of(content)
+    const known = this.#known.get(identity)
     if (known !== undefined) return known
-    const digest = this.#byContent.of(content)
-    if (this.#digests.size >= MOST_NAMES) this.#digests.delete(this.#digests.keys().next().value as string)
-    this.#digests.set(identity, digest)
-    return digest
+    const name = this.#names.of(content)
+    if (this.#known.size >= MOST_NAMES) this.#known.delete(this.#known.keys().next().value as string)
+    this.#known.set(identity, name)
+    return name
   }
 }
 

@@ -13,7 +13,7 @@ export interface Kept<State> {
 export interface Batch<State> {
   /** Index of the first of them. */
   readonly index: number
-  /** The JSON text of each, at least one. */
+  /** The JSON text of each: at least one, unless what is skipped is told. */
   readonly texts: readonly string[]
   /** The state of the last of them, to go on from. */
   readonly last: Kept<State>
@@ -25,6 +25,8 @@ export interface TermRange {
   readonly end: number
   /** Where the index of the next term is a multiple of it, a batch ends. */
   readonly boundary: number
+  /** Whether there are batches without terms, after 5 ms each, while those before `start` are computed. */
+  readonly tellsSkipped: boolean
 }
 
 /** Characters of text after which a batch is handed on. */
@@ -42,6 +44,8 @@ export class Batches<State> {
   /** Where the walk is: the last state that was had, its term wanted or skipped. */
   #at: Kept<State> | undefined
   #texts: string[] = []
+  /** Whether there is something to hand on. */
+  #hasNews = false
   #characters = 0
   #isDone = false
   #failure: { readonly error: unknown } | undefined
@@ -75,7 +79,7 @@ export class Batches<State> {
     try {
       return await this.#collect()
     } catch (error) {
-      if (this.#texts.length === 0 || this.#signal.aborted) throw error
+      if (!this.#hasNews || this.#signal.aborted) throw error
       this.#failure = { error }
       return this.#take()
     }
@@ -88,19 +92,19 @@ export class Batches<State> {
   async #collect(): Promise<Batch<State> | undefined> {
     while (!this.#isDone && this.#source !== undefined) {
       const isTime = this.#pace.isOver
-      if (this.#texts.length > 0 && (isTime || this.#isFull)) return this.#take()
+      if (this.#hasNews && (isTime || this.#isFull)) return this.#take()
       if (isTime) await this.#pace.rest()
       let step = this.#pending ?? this.#source.next()
       if (step instanceof Promise) {
         this.#pending = step
-        if (this.#texts.length > 0) return this.#take()
+        if (this.#hasNews) return this.#take()
         step = await step
         this.#pending = undefined
       }
       if (step.done === true) this.#isDone = true
       else if (step.value !== undefined) this.#reach((this.#at?.index ?? -1) + 1, step.value)
     }
-    return this.#texts.length > 0 ? this.#take() : undefined
+    return this.#hasNews ? this.#take() : undefined
   }
 
   get #isFull(): boolean {
@@ -108,16 +112,19 @@ export class Batches<State> {
   }
 
   #reach(index: number, state: State): void {
-    const { start, end } = this.#range
+    const { start, end, tellsSkipped } = this.#range
     // Its text first: where that throws, the state before is the last.
     if (index >= start) {
       const text = this.#sequence.text(state)
-      // It would be two records of a stream, and two terms of a block.
-      if (text.includes('\n') || text.includes('\r')) throw new TypeError(`The text of term ${index} has a line break`)
+      // It would be two records of a stream and two terms of a block, or none.
+      if (text === '' || text.includes('\n') || text.includes('\r')) {
+        throw new TypeError(`The text of term ${index} is empty or has a line break: it must be JSON in one line`)
+      }
       this.#texts.push(text)
       this.#characters += text.length
     }
     this.#at = { index, state }
+    this.#hasNews = index >= start || tellsSkipped
     this.#isDone = index === end - 1
   }
 
@@ -125,6 +132,7 @@ export class Batches<State> {
     const last = this.#at as Kept<State>
     const texts = this.#texts
     this.#texts = []
+    this.#hasNews = false
     this.#characters = 0
     return { index: last.index - texts.length + 1, texts, last }
   }

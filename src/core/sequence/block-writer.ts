@@ -3,10 +3,11 @@ import type { Clock } from '../clock.ts'
 import type { StoreCapabilities } from '../store/capabilities.ts'
 import { waitAtMost, withDeadline } from '../store/guard.ts'
 import { askForLease, type Lease, type LeaseAnswer } from '../store/lease.ts'
-import type { Kept } from './batches.ts'
 import type { Sequence } from './contract.ts'
+import { encodedMark } from './kept-state.ts'
+import { Mark } from './mark.ts'
 import type { TermBlocks } from './term-blocks.ts'
-import { walk } from './walk.ts'
+import type { TermWalker } from './term-walker.ts'
 
 /** The terms of a block as far as they are wanted. */
 export interface Landed {
@@ -17,7 +18,8 @@ export interface Landed {
   readonly failure?: { readonly error: unknown } | undefined
 }
 
-export interface BlockWriterParts {
+export interface BlockWriterParts<State> {
+  readonly walker: TermWalker<State>
   readonly capabilities: StoreCapabilities
   readonly clock: Clock
   /** ms for one call of the store. */
@@ -37,11 +39,28 @@ interface Wish extends Wanted {
   readonly reject: (error: unknown) => void
 }
 
+/** Block `n`, computed. */
+interface Written<State> {
+  readonly n: number
+  readonly texts: readonly string[]
+  readonly last: Mark<State>
+  /** Whether it was written by right: others go by how far that is. */
+  readonly isHead: boolean
+}
+
+/** The block that another process is at, and since when, monotonic ms. */
+interface Seen {
+  readonly head: number
+  readonly since: number
+}
+
 /** A writer that dies is followed by another process after this time, ms. */
 const LEASE_TIME = 3_000
 /** Between two looks at whether another process has written what is wanted, ms. */
 const FIRST_PAUSE = 10
 const LONGEST_PAUSE = 100
+/** ms without a new block after which it is taken that none will come, or that this process cannot see them. */
+const STANDSTILL = 10_000
 /** ms for which a store that has failed is not asked for the right to write. */
 const RETRY_AFTER = 1_000
 /** ms that a reader who got a block has to come back for the next one, before the walk is ended. */
@@ -58,6 +77,7 @@ const MOST_UNDER_WAY = 4
 export class BlockWriter<State> {
   readonly #sequence: Sequence<State>
   readonly #blocks: TermBlocks
+  readonly #walker: TermWalker<State>
   readonly #capabilities: StoreCapabilities
   readonly #clock: Clock
   /** ms for one call of the store. */
@@ -70,16 +90,17 @@ export class BlockWriter<State> {
   /** When the store failed at a lease, monotonic ms. */
   #failedAt = -Infinity
   /** The last term that was computed here and ends a block: gone on from even where the store keeps nothing. */
-  #latest: Kept<State> | undefined
-  /** The block in work, as far as it is there. */
-  #current: { readonly n: number; readonly texts: readonly string[] } | undefined
+  #latest: Mark<State> | undefined
+  /** The block that was in work last, as far as it is there: it may not be in the store yet, or never. */
+  #recent: { readonly n: number; readonly texts: readonly string[] } = { n: -1, texts: [] }
   /** The last block that readers who got theirs go on to, and what tells that one came back. */
   #expected = -1
   #onWish: (() => void) | undefined
 
-  constructor(sequence: Sequence<State>, blocks: TermBlocks, parts: BlockWriterParts) {
+  constructor(sequence: Sequence<State>, blocks: TermBlocks, parts: BlockWriterParts<State>) {
     this.#sequence = sequence
     this.#blocks = blocks
+    this.#walker = parts.walker
     this.#capabilities = parts.capabilities
     this.#clock = parts.clock
     this.#timeout = parts.timeout
@@ -92,7 +113,7 @@ export class BlockWriter<State> {
    */
   async wait(wanted: Wanted, signal: AbortSignal): Promise<Landed> {
     signal.throwIfAborted()
-    const { n, texts } = this.#current ?? { n: -1, texts: [] }
+    const { n, texts } = this.#recent
     if (n === wanted.n && texts.length >= wanted.count) return { texts: [...texts], isEnd: false }
     const { promise, resolve, reject } = Promise.withResolvers<Landed>()
     const wish: Wish = { ...wanted, resolve, reject }
@@ -114,20 +135,38 @@ export class BlockWriter<State> {
     }
   }
 
+  /**
+   * The last term before `start` that the walk to it would go on from, by its index; undefined where there is none.
+   * Computes nothing.
+   */
+  async keptBefore(start: number): Promise<number | undefined> {
+    const { size } = this.#blocks
+    const n = Math.floor(start / size)
+    if (start === 0) return undefined
+    const isRecent = this.#recent.n === n && this.#recent.texts.length >= start - n * size
+    if (isRecent || (await this.#blocks.find(n)) !== undefined) return start - 1
+    return (await this.#lastBefore(n, await this.#blocks.head()))?.index
+  }
+
   /** Sees to it that wishes come true until there are none. */
   async #work(): Promise<void> {
     this.#isAtWork = true
+    let seen: Seen | undefined
     try {
       for (let patience = FIRST_PAUSE; this.#wishes.size > 0; patience = Math.min(patience * 1.5, LONGEST_PAUSE)) {
         const turn = await this.#ask()
         if (turn !== 'taken') {
           await this.#write(turn)
           patience = FIRST_PAUSE
+          seen = undefined
         } else {
           await pause(patience)
           await this.#lookUp()
+          seen = await this.#look(seen)
           // What the other one is past is gone from the store: it would not come back to that.
-          if ((this.#smallestWish() ?? Infinity) < (await this.#blocks.head())) await this.#write(undefined)
+          const isPast = (this.#smallestWish() ?? Infinity) < seen.head
+          const standsStill = this.#clock.monotonic() - seen.since >= STANDSTILL
+          if (isPast || standsStill) await this.#write(undefined)
         }
       }
     } catch (error) {
@@ -140,6 +179,12 @@ export class BlockWriter<State> {
       // One that came while this ended.
       if (this.#wishes.size > 0) void this.#work()
     }
+  }
+
+  /** How far another process is, and since when. */
+  async #look(before: Seen | undefined): Promise<Seen> {
+    const head = await this.#blocks.head()
+    return head === before?.head ? before : { head, since: this.#clock.monotonic() }
   }
 
   /** The right to write; undefined where the store cannot say who has it. */
@@ -188,6 +233,11 @@ export class BlockWriter<State> {
     return numbers.length === 0 ? undefined : Math.min(...numbers)
   }
 
+  /** The last block that anybody who waits goes on to. */
+  #lastWish(): number {
+    return Math.max(-1, ...[...this.#wishes].map(({ last }) => last))
+  }
+
   /** Computes from the last block before `first` on, up to the last that is wanted. */
   async #compute(first: number, lease: Lease | undefined): Promise<void> {
     this.#leaving = new AbortController()
@@ -198,42 +248,50 @@ export class BlockWriter<State> {
     const kept = await this.#lastBefore(first, head)
     let n = kept === undefined ? 0 : Math.floor(kept.index / size) + 1
     let texts: string[] = []
-    let state: State | undefined
+    let last: Mark<State> | undefined
     const underWay = new Set<Promise<void>>()
-    const terms = walk(this.#sequence, { start: n * size, kept, signal, clock: this.#clock, boundary: size })
+    const expected = (this.#lastWish() + 1 - n) * size
+    const terms = this.#walker.walk({ start: n * size, count: Infinity, expected, kept, signal, boundary: size })
     try {
       for await (const batch of terms) {
         texts.push(...batch.texts)
-        state = batch.last.state
-        this.#current = { n, texts }
+        last = batch.last
+        this.#recent = { n, texts }
         this.#land(n, texts, false)
         if (texts.length < size) continue
-        this.#latest = batch.last
-        await this.#keep(underWay, n, texts, state)
+        this.#latest = last
+        await this.#keep(underWay, { n, texts, last, isHead: lease !== undefined })
         texts = []
         n++
-        if (!(await this.#goesOn(n, head, lease))) return
+        if (!(await this.#goesOn(n, { first, head, lease }))) return
       }
-      if (texts.length > 0 && state !== undefined) await this.#keep(underWay, n, texts, state)
+      if (last !== undefined && texts.length > 0) {
+        await this.#keep(underWay, { n, texts, last, isHead: lease !== undefined })
+      }
       this.#landRest(n, { texts, isEnd: true })
     } catch (error) {
       if (!signal.aborted) this.#landRest(n, { texts, isEnd: false, failure: { error } })
     } finally {
-      this.#current = undefined
       clearTimeout(this.#finishing)
-      await terms.return()
-      await Promise.all(underWay)
+      // Others look for them when the lease is free; readers here do not wait for a store that hangs.
+      await waitAtMost(Promise.all(underWay), this.#timeout)
     }
   }
 
-  /** Whether the walk that came to block `n` goes on with it. */
-  async #goesOn(n: number, head: number, lease: Lease | undefined): Promise<boolean> {
+  /** Whether the walk to block `first` that came to block `n` goes on with it. `head`: what others had written then. */
+  async #goesOn(
+    n: number,
+    { first, head, lease }: { readonly first: number; readonly head: number; readonly lease: Lease | undefined },
+  ): Promise<boolean> {
     if (this.#wishes.size === 0 && this.#expected >= n) await this.#nextWish()
     const smallest = this.#smallestWish()
     if (smallest === undefined || smallest < n) return false
-    // Others have written it or are about to: it is made here only where somebody misses it.
-    if (smallest > n && (n < head || lease === undefined)) return false
-    return lease === undefined ? this.#hasFailed : !lease.isLost
+    if (lease?.isLost === true) return false
+    if (n <= first) return true
+    // Others have written it: it is made here only where somebody misses it.
+    if (smallest > n && n < head) return false
+    // Without a lease, another is about to write what comes behind the head.
+    return lease !== undefined || n < head || this.#hasFailed
   }
 
   /** A reader who got a block and is on the way back for the next one. */
@@ -245,7 +303,7 @@ export class BlockWriter<State> {
   }
 
   /** The last term before block `first` that there is a state of. */
-  async #lastBefore(first: number, head: number): Promise<Kept<State> | undefined> {
+  async #lastBefore(first: number, head: number): Promise<Mark<State> | undefined> {
     const before = first * this.#blocks.size - 1
     const own = this.#latest !== undefined && this.#latest.index <= before ? this.#latest : undefined
     if (own?.index === before) return own
@@ -270,22 +328,21 @@ export class BlockWriter<State> {
   }
 
   /** The last term of block `n`; undefined where there is none to go on from. */
-  async #endOf(n: number): Promise<Kept<State> | undefined> {
+  async #endOf(n: number): Promise<Mark<State> | undefined> {
     const block = await this.#blocks.find(n)
     if (block === undefined) return undefined
-    try {
-      return { index: n * this.#blocks.size + block.texts.length - 1, state: this.#sequence.decode(block.state) }
-    } catch {
-      return undefined
-    }
+    const mark = Mark.encoded(this.#sequence, n * this.#blocks.size + block.texts.length - 1, block.state)
+    return mark.kept() && mark
   }
 
-  /** Hands a block to the store; waits where too many are on their way. */
-  async #keep(underWay: Set<Promise<void>>, n: number, texts: readonly string[], state: State): Promise<void> {
-    const keeping = this.#blocks.keep(n, { texts, state: Buffer.from(this.#sequence.encode(state)) })
+  /** Hands a block to the store; waits for one of them where too many are on their way. */
+  async #keep(underWay: Set<Promise<void>>, { n, texts, last, isHead }: Written<State>): Promise<void> {
+    const state = encodedMark(this.#sequence, last)
+    if (state === undefined) return
+    const keeping = this.#blocks.keep(n, { texts, state }, isHead)
     const done = keeping.finally(() => underWay.delete(done))
     underWay.add(done)
-    if (underWay.size >= MOST_UNDER_WAY) await Promise.race(underWay)
+    if (underWay.size >= MOST_UNDER_WAY) await waitAtMost(Promise.race(underWay), this.#timeout)
   }
 
   /** For those who want what there is of block `n` by now. */

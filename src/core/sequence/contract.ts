@@ -25,6 +25,11 @@ export interface Sequence<State = unknown, Term = unknown> {
    * and answers have validators that are made without computing them.
    */
   readonly deterministic: boolean
+  /**
+   * Where another thread finds it; undefined: it is computed on the event loop, whatever it costs. `defineSequence` makes
+   * it not enumerable: a copy in which something was changed is not what the module exports.
+   */
+  readonly module?: SequenceModule | undefined
 
   /**
    * The states after `after`, in order, each for the next term; from the first term where it is undefined. At most
@@ -55,6 +60,14 @@ export interface Sequence<State = unknown, Term = unknown> {
    * a state that the walk goes on from. Never shrinks with a growing count.
    */
   cost(start: number, count: number, kept?: number): Cost
+}
+
+/** The module that exports a sequence. Other threads load it, so that all it does besides is done there, too. */
+export interface SequenceModule {
+  /** `import.meta.url`, as it says itself. */
+  readonly url: string
+  /** The name of the export. */
+  readonly name: string
 }
 
 /** Sync where a term is computed, async where it is waited for. */

@@ -1,5 +1,5 @@
 import { flag, knownOptions, optionalFunction, quote, text } from '../options.ts'
-import type { Sequence, States } from './contract.ts'
+import type { Sequence, SequenceModule, States } from './contract.ts'
 import { jsonState, jsonText, stateJson } from './json.ts'
 
 /** What `defineSequence` needs: `id`, and `start` and `next` or else `states`. */
@@ -32,6 +32,11 @@ interface CommonDefinition<State, Term> extends Partial<Codec<State>> {
   readonly length?: number | undefined
   /** Whether `id`, `version` and index alone decide a term, for ever. Default true. */
   readonly deterministic?: boolean | undefined
+  /**
+   * The module that exports it, so that costly terms can be computed in worker threads: `import.meta.url` where the export
+   * is named `sequence`. Workers import it, so that it must not start anything. Default: none, it stays on the event loop.
+   */
+  readonly module?: string | URL | SequenceModule | undefined
   /** As `jump` of `Sequence`. Default: none, terms before `n` are computed and skipped. */
   readonly jump?: Sequence<State, Term>['jump']
   /** The term of a state. Default: the state is the term. */
@@ -50,7 +55,7 @@ interface Codec<State> {
 
 const KNOWN = [
   ...['id', 'version', 'length', 'deterministic', 'start', 'next', 'states', 'jump', 'term', 'text'],
-  ...['encode', 'decode', 'cost'],
+  ...['encode', 'decode', 'cost', 'module'],
 ]
 
 /**
@@ -68,7 +73,7 @@ export function defineSequence<State, Term = State>(
   knownOptions('defineSequence', definition, KNOWN)
   const { jump, term, text: textOf, cost } = definition
   optionalFunction('term', term)
-  return {
+  const sequence: Sequence<State, Term> = {
     id: requiredText('id', definition.id),
     version: text('version', definition.version, '1'),
     length: lengthOf(definition.length),
@@ -80,8 +85,18 @@ export function defineSequence<State, Term = State>(
       optionalFunction('text', textOf)?.bind(definition) ??
       ((state) => jsonText(term === undefined ? state : term.call(definition, state))),
     ...codecOf(definition),
-    cost: optionalFunction('cost', cost)?.bind(definition) ?? costOf(jump !== undefined),
+    cost: optionalFunction('cost', cost)?.bind(definition) ?? assumedCost(jump !== undefined, 1e-3),
   }
+  return Object.defineProperty(sequence, 'module', { value: moduleOption(definition.module), enumerable: false })
+}
+
+function moduleOption(given: SequenceDefinition<never, never>['module']): SequenceModule | undefined {
+  const { url, name = 'sequence' } =
+    typeof given === 'string' || given instanceof URL ? { url: `${given}` } : (given ?? {})
+  // Bundles of CommonJS have no `import.meta.url`.
+  if (url === undefined) return undefined
+  if (URL.canParse(url) && /^(file|data):/.test(url)) return { url, name: text('module.name', name, 'sequence') }
+  throw new TypeError(`module must be the URL of a module that can be imported, import.meta.url, not ${quote(url)}`)
 }
 
 function requiredText(name: string, value: unknown): string {
@@ -124,10 +139,10 @@ function codecOf<State, Term>(definition: SequenceDefinition<State, Term>): Code
   return { encode: encode.bind(definition), decode: decode.bind(definition) }
 }
 
-/** What is assumed of a sequence that says nothing of itself. */
-function costOf(isJumpable: boolean): Sequence['cost'] {
+/** What is assumed of a sequence that says nothing of itself. `time` of a term, ms, also of one that has to be skipped. */
+export function assumedCost(isJumpable: boolean, time: number): Sequence['cost'] {
   return (start, count, kept) => {
     const skipped = isJumpable && kept === undefined ? 0 : start - (kept ?? -1) - 1
-    return { bytes: count * 20, time: (skipped + count) / 1_000 }
+    return { bytes: count * 20, time: (skipped + count) * time }
   }
 }

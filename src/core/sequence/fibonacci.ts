@@ -42,6 +42,7 @@ function additive(id: string, seeds: Seeds): Sequence<FibonacciState, bigint> {
     encode,
     decode,
     cost,
+    module: { url: import.meta.url, name: id },
   })
 }
 

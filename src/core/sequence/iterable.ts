@@ -40,8 +40,8 @@ export function fromIterable<Item>(
   }
   knownOptions('fromIterable', options, ['id', 'version', 'length', 'deterministic', 'cost'])
   return defineSequence<ItemState<Item>, Item>({
-    deterministic: false,
     ...options,
+    deterministic: options.deterministic ?? false,
     states: (after, signal) => {
       const items = factory(signal)
       const last = after?.index ?? -1

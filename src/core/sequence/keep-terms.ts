@@ -10,7 +10,8 @@ import type { Sequence } from './contract.ts'
 import { KeptTails } from './kept-tails.ts'
 import { KeptTerms, type Terms } from './kept-terms.ts'
 import { TermBlocks } from './term-blocks.ts'
-import { walk } from './walk.ts'
+import type { TermPool } from './term-pool.ts'
+import { TermWalker } from './term-walker.ts'
 
 export interface KeepOptions {
   /** Where terms are kept: a Store or a Keyv. Default: the memory store that this process shares. */
@@ -23,6 +24,8 @@ export interface KeepOptions {
   /** ms for one call of the store. Default 100. */
   readonly storeTimeout?: number | undefined
   readonly clock?: Clock | undefined
+  /** Where costly terms are computed. Default: on the event loop. */
+  readonly pool?: TermPool | undefined
 }
 
 /** Where terms come from. */
@@ -33,6 +36,8 @@ export interface TermSource {
    * @throws the signal's reason; what the sequence throws, after the terms before it.
    */
   read(start: number, end: number, signal: AbortSignal): AsyncGenerator<Terms, void>
+  /** As `keptBefore` of a TermReader. */
+  keptBefore(start: number): Promise<number | undefined>
 }
 
 /**
@@ -44,26 +49,26 @@ export interface TermSource {
  * @throws TypeError or RangeError with the value quoted.
  */
 export function keepTerms<State>(sequence: Sequence<State>, options: KeepOptions = {}): TermSource {
-  knownOptions('keepTerms', options, ['store', 'blockSize', 'storeTimeout', 'clock'])
+  knownOptions('keepTerms', options, ['store', 'blockSize', 'storeTimeout', 'clock', 'pool'])
   const clock = clockOption('clock', options.clock, systemClock)
   const size = positiveInteger('blockSize', options.blockSize, 250)
   const timeout = duration('storeTimeout', options.storeTimeout, 100)
   const store = asStore(options.store)
-  if (!sequence.deterministic) return computed(sequence, clock)
+  const walker = new TermWalker(sequence, clock, options.pool)
+  if (!sequence.deterministic) return computed(walker)
   const guarded = guardStore(store, { storeTimeout: timeout, clock, onEvent: (event) => events.publish(event) })
-  if (sequence.jump !== undefined) return new KeptTails(sequence, guarded, clock)
-  const parts = { capabilities: capabilitiesOf(store, clock), clock, timeout }
+  if (sequence.jump !== undefined) return new KeptTails(sequence, guarded, walker)
+  const parts = { walker, capabilities: capabilitiesOf(store, clock), clock, timeout }
   return new KeptTerms(sequence, new TermBlocks(sequence, guarded, size), parts)
 }
 
 const events = eventChannel('breakwater:store')
 
-function computed<State>(sequence: Sequence<State>, clock: Clock): TermSource {
+function computed<State>(walker: TermWalker<State>): TermSource {
   return {
     async *read(start, end, signal) {
-      for await (const { index, texts } of walk(sequence, { start, count: end - start, signal, clock })) {
-        yield { index, texts }
-      }
+      for await (const { index, texts } of walker.walk({ start, count: end - start, signal })) yield { index, texts }
     },
+    keptBefore: async () => undefined,
   }
 }

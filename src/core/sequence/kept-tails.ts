@@ -1,10 +1,10 @@
-import type { Clock } from '../clock.ts'
 import type { GuardedStore } from '../store/guard.ts'
-import type { Kept } from './batches.ts'
 import type { Sequence } from './contract.ts'
 import { keptBody } from './kept-body.ts'
+import { encodedMark } from './kept-state.ts'
 import type { Terms } from './kept-terms.ts'
-import { walk } from './walk.ts'
+import { Mark } from './mark.ts'
+import type { TermWalker } from './term-walker.ts'
 
 /** ms: a jump that takes less is not worth a question to a store. */
 const WORTH_KEEPING = 1
@@ -18,22 +18,22 @@ const LIFETIME = 24 * 60 * 60_000
 export class KeptTails<State> {
   readonly #sequence: Sequence<State>
   readonly #store: GuardedStore
-  readonly #clock: Clock
+  readonly #walker: TermWalker<State>
   readonly #prefix: string
 
-  constructor(sequence: Sequence<State>, store: GuardedStore, clock: Clock) {
+  constructor(sequence: Sequence<State>, store: GuardedStore, walker: TermWalker<State>) {
     this.#sequence = sequence
     this.#store = store
-    this.#clock = clock
+    this.#walker = walker
     this.#prefix = `sequence ${JSON.stringify([sequence.id, sequence.version])} tail`
   }
 
   /** As KeptTerms has it. */
   async *read(start: number, end: number, signal: AbortSignal): AsyncGenerator<Terms, void> {
     const kept = await this.#find(start - 1)
-    let last: Kept<State> | undefined
+    let last: Mark<State> | undefined
     try {
-      for await (const batch of walk(this.#sequence, { start, count: end - start, kept, signal, clock: this.#clock })) {
+      for await (const batch of this.#walker.walk({ start, count: end - start, kept, signal })) {
         last = batch.last
         yield { index: batch.index, texts: batch.texts }
       }
@@ -42,31 +42,21 @@ export class KeptTails<State> {
     }
   }
 
-  async #find(index: number): Promise<Kept<State> | undefined> {
+  /** As `keptBefore` of a TermReader. */
+  async keptBefore(start: number): Promise<number | undefined> {
+    return (await this.#find(start - 1))?.index
+  }
+
+  async #find(index: number): Promise<Mark<State> | undefined> {
     if (!this.#isWorthKeeping(index)) return undefined
     const body = await keptBody(await this.#store.get(`${this.#prefix} ${index}`))
-    if (body === undefined) return undefined
-    try {
-      return { index, state: this.#sequence.decode(body) }
-    } catch {
-      // Whoever can write to the store may have written it.
-      return undefined
-    }
+    return body && Mark.encoded(this.#sequence, index, body)
   }
 
-  #keep({ index, state }: Kept<State>): void {
-    if (!this.#isWorthKeeping(index)) return
-    const body = this.#encoded(state)
-    if (body !== undefined) void this.#store.set(`${this.#prefix} ${index}`, { meta: {}, body }, LIFETIME)
-  }
-
-  /** Undefined where the sequence fails at it: the reader has all its terms by then. */
-  #encoded(state: State): Buffer | undefined {
-    try {
-      return Buffer.from(this.#sequence.encode(state))
-    } catch {
-      return undefined
-    }
+  #keep(last: Mark<State>): void {
+    if (!this.#isWorthKeeping(last.index)) return
+    const body = encodedMark(this.#sequence, last)
+    if (body !== undefined) void this.#store.set(`${this.#prefix} ${last.index}`, { meta: {}, body }, LIFETIME)
   }
 
   #isWorthKeeping(index: number): boolean {

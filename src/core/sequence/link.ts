@@ -23,4 +23,9 @@ export function uriText(text: string): string {
   })
 }
 
+/** A path as a reference: where it begins with two slashes, the first part of it would be a host (RFC 3986 section 4.2). */
+export function pathReference(path: string): string {
+  return path.startsWith('//') ? `/.${uriText(path)}` : uriText(path)
+}
+
 const NOT_URI = /%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]/gu

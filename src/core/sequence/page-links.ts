@@ -26,16 +26,15 @@ export type Target =
 export type Targets = { readonly [Rel in keyof PageLinks]?: Target | undefined }
 
 /**
- * Pages around a slice of a list, `total` items long where that is known. A last page that nobody gets is not told of;
- * the next one is, and says why.
+ * Pages around a slice of a list, `total` items long where that is known. A last page whose end nobody gets is not told
+ * of; the next one is, and says why.
  */
 export function targetsAround(
   { offset, size, scanLimit }: { readonly offset: number; readonly size: number; readonly scanLimit: number },
   total: number | undefined,
   hasMore: boolean,
 ): Targets {
-  const end = total === undefined ? undefined : lastOffset(offset, size, total)
-  const last = end !== undefined && end + size <= scanLimit ? end : undefined
+  const last = total === undefined || total > scanLimit ? undefined : lastOffset(offset, size, total)
   const previous = Math.min(offset - size, last ?? Infinity)
   return {
     first: { kind: 'start' },

@@ -33,7 +33,7 @@ export type PageWindow =
 /** What a request asks for. */
 export interface PagePlan {
   readonly mode: PageMode | 'range'
-  /** The most items that the page has. */
+  /** How many items pages have. What lies at the scan limit has fewer. */
   readonly size: number
   readonly window: PageWindow
   /** What links begin with, and the parameters that are not about pages. */
@@ -106,11 +106,11 @@ function sizeOf<Item>({ size, maxSize }: PageSettings<Item>, name: string, asked
 
 function slice<Item>(settings: PageSettings<Item>, mode: PagePlan['mode'], offset: number, size: number): Place {
   const { scanLimit } = settings
-  if (offset + size > scanLimit) {
+  if (offset >= scanLimit) {
     throw new PageError(422, `This list can be read up to its item ${scanLimit} in this way: ask for an earlier page`)
   }
-  if (Number.isSafeInteger(offset + size + 1)) return { mode, size, window: { kind: 'slice', offset, limit: size + 1 } }
-  throw new PageError(400, 'No list has so many pages')
+  if (!Number.isSafeInteger(offset + size + 1)) throw new PageError(400, 'No list has so many pages')
+  return { mode, size, window: { kind: 'slice', offset, limit: Math.min(size, scanLimit - offset) + 1 } }
 }
 
 function placeOfCursor<Item>(
@@ -165,5 +165,12 @@ export function outOfRange(total: number | undefined): PageError {
 function scopeOf(path: string, kept: readonly QueryParameter[], own: string | undefined): string {
   const pairs = kept.map(({ name, value }) => [name, value] as const)
   pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-  return JSON.stringify([path.replace(/\/+$/, ''), pairs, own ?? null])
+  return JSON.stringify([withoutClosingSlashes(path), pairs, own ?? null])
+}
+
+/** A pattern would try each slash of a path that is full of them. */
+function withoutClosingSlashes(path: string): string {
+  let end = path.length
+  while (path[end - 1] === '/') end--
+  return path.slice(0, end)
 }

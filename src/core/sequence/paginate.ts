@@ -64,9 +64,9 @@ export function paginatorOf<Item>(settings: PageSettings<Item>): Paginator<Item>
 }
 
 function totalBy(plan: PagePlan, items: readonly unknown[]): number | undefined {
-  const { window, size } = plan
+  const { window } = plan
   if (window.kind !== 'slice') return undefined
-  const isEnd = items.length <= size && (items.length > 0 || window.offset === 0)
+  const isEnd = items.length < window.limit && (items.length > 0 || window.offset === 0)
   return isEnd ? window.offset + items.length : undefined
 }
 
@@ -74,8 +74,9 @@ function pageOf<Item>(settings: PageSettings<Item>, plan: PagePlan, result: Page
   const { window, size, mode } = plan
   const { items: found } = result
   if (!Array.isArray(found)) throw new TypeError(`A page is made of an array of items, not of ${quote(found)}`)
-  const isSurplus = found.length > size
-  const items = window.kind === 'before' ? found.slice(-size) : found.slice(0, size)
+  const most = window.limit - 1
+  const isSurplus = found.length > most
+  const items = window.kind === 'before' ? found.slice(-most) : found.slice(0, most)
   const total = totalOf(plan, result)
   if (window.kind !== 'slice') {
     const targets = targetsByKey(settings, plan, items, isSurplus)

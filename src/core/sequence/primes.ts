@@ -25,6 +25,7 @@ export const primes: Sequence<number, number> = defineSequence<number>({
     throw new TypeError(`These bytes are no prime: ${quote(prime)}`)
   },
   cost,
+  module: { url: import.meta.url, name: 'primes' },
 })
 
 /** Whether it can be one: 2 or odd. */

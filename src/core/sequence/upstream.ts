@@ -1,14 +1,14 @@
 import { flag, knownOptions, optionalFunction, quote } from '../options.ts'
-import type { Sequence } from './contract.ts'
-import { defineSequence } from './define.ts'
+import type { Rest, Sequence } from './contract.ts'
+import { assumedCost, defineSequence } from './define.ts'
 import type { IterableOptions } from './iterable.ts'
 import { jsonState, stateJson } from './json.ts'
 
 /** What an upstream answered. */
 export interface UpstreamPage<Item, Cursor> {
   readonly items: readonly Item[]
-  /** Where the next page is; undefined: this was the last. */
-  readonly next?: Cursor | undefined
+  /** Where the next page is; undefined or null: this was the last. */
+  readonly next?: Cursor | null | undefined
 }
 
 /** Asks the upstream for a page: the first where `cursor` is undefined. */
@@ -22,7 +22,15 @@ export interface UpstreamOptions<Cursor> extends IterableOptions {
   readonly locate?: ((n: number) => { readonly cursor: Cursor; readonly index: number }) | undefined
   /** Whether the next page is fetched while one is read, if it is wanted. Default true. */
   readonly prefetch?: boolean | undefined
+  /**
+   * As for `defineSequence`. Default: 20 bytes an item; 0.1 ms an item, and for each that has to be skipped. By the usual
+   * limits of a router that is 10,000 items from the start for a page, and 300,000 for a stream.
+   */
+  readonly cost?: Sequence['cost'] | undefined
 }
+
+/** ms. To skip an item means to fetch it. */
+const ITEM_TIME = 0.1
 
 /** An item and where it was. `page` is at hand until the state is encoded. */
 export interface UpstreamState<Item, Cursor> {
@@ -34,14 +42,20 @@ export interface UpstreamState<Item, Cursor> {
   /** Whether it was the last there, and what came next. */
   readonly isLast: boolean
   readonly next?: Cursor | undefined
-  readonly page?: UpstreamPage<Item, Cursor> | undefined
+  readonly page?: Page<Item, Cursor> | undefined
+}
+
+/** A page as it is read from. */
+interface Page<Item, Cursor> {
+  readonly items: readonly Item[]
+  readonly next: Cursor | undefined
 }
 
 /** Where to read on. */
 interface Place<Item, Cursor> {
   readonly cursor: Cursor | undefined
   readonly offset: number
-  readonly page?: UpstreamPage<Item, Cursor> | undefined
+  readonly page?: Page<Item, Cursor> | undefined
 }
 
 /**
@@ -62,8 +76,9 @@ export function fromUpstream<Item, Cursor = string>(
   const { locate, prefetch, ...definition } = options
   const upstream = new Upstream(fetchPage, flag('prefetch', prefetch, true))
   return defineSequence<UpstreamState<Item, Cursor>, Item>({
-    deterministic: false,
     ...definition,
+    deterministic: definition.deterministic ?? false,
+    cost: definition.cost ?? assumedCost(locate !== undefined, ITEM_TIME),
     states: (after, signal, count) => upstream.states(after, signal, count),
     jump: jumpOf(upstream, optionalFunction('locate', locate)),
     term: ({ item }) => item,
@@ -76,7 +91,7 @@ function jumpOf<Item, Cursor>(
   upstream: Upstream<Item, Cursor>,
   locate: UpstreamOptions<Cursor>['locate'],
 ): Sequence<UpstreamState<Item, Cursor>>['jump'] {
-  return locate && ((n, signal) => upstream.jump(n, locate(n), signal))
+  return locate && ((n, signal, rest) => upstream.jump(n, locate(n), signal, rest))
 }
 
 class Upstream<Item, Cursor> {
@@ -92,12 +107,13 @@ class Upstream<Item, Cursor> {
     after: UpstreamState<Item, Cursor> | undefined,
     signal: AbortSignal,
     count: number,
-  ): AsyncGenerator<UpstreamState<Item, Cursor>> {
+  ): AsyncGenerator<UpstreamState<Item, Cursor> | undefined> {
+    const circle = new Circle<Cursor>()
     const reader = new AbortController()
     const both = AbortSignal.any([signal, reader.signal])
     let place = after === undefined ? { cursor: undefined, offset: 0 } : placeAfter(after)
     let wanted = count
-    let ahead: Promise<UpstreamPage<Item, Cursor>> | undefined
+    let ahead: Promise<Page<Item, Cursor>> | undefined
     try {
       while (place !== undefined) {
         const { cursor, offset } = place
@@ -107,6 +123,9 @@ class Upstream<Item, Cursor> {
         // Where it fails nobody may be waiting yet.
         ahead?.catch(() => {})
         for (let i = offset; i < page.items.length; i++) yield stateOf(page, cursor, i)
+        // However many pages there are without items, who walks can stop here.
+        yield undefined
+        circle.pass(page.next)
         place = page.next === undefined ? undefined : { cursor: page.next, offset: 0 }
       }
     } finally {
@@ -119,32 +138,51 @@ class Upstream<Item, Cursor> {
     n: number,
     entry: { readonly cursor: Cursor; readonly index: number },
     signal: AbortSignal,
+    rest: Rest,
   ): Promise<UpstreamState<Item, Cursor> | undefined> {
+    const circle = new Circle<Cursor>()
     let offset = n - entry.index
     if (!(Number.isSafeInteger(offset) && offset >= 0)) {
       throw new RangeError(`locate(${n}) must give an index from 0 to ${n}, not ${quote(entry.index)}`)
     }
     for (let cursor: Cursor | undefined = entry.cursor; cursor !== undefined; ) {
-      const page: UpstreamPage<Item, Cursor> = await this.#fetch(cursor, signal)
+      const page: Page<Item, Cursor> = await this.#fetch(cursor, signal)
       if (offset < page.items.length) return stateOf(page, cursor, offset)
       offset -= page.items.length
+      await rest()
+      circle.pass(page.next)
       cursor = page.next
     }
     return undefined
   }
 
-  async #fetch(cursor: Cursor | undefined, signal: AbortSignal): Promise<UpstreamPage<Item, Cursor>> {
+  async #fetch(cursor: Cursor | undefined, signal: AbortSignal): Promise<Page<Item, Cursor>> {
     const page = await this.#fetchPage(cursor, signal)
     if (!Array.isArray(page?.items)) throw new TypeError(`fetchPage must give { items: [...] }, not ${quote(page)}`)
-    if (page.next !== undefined && page.next === cursor) {
-      throw new TypeError(`fetchPage gave the page at ${quote(cursor)} as the one after itself`)
-    }
-    return page
+    return { items: page.items, next: page.next ?? undefined }
+  }
+}
+
+/** Knows cursors that come again, by comparing each with one that is renewed after 1, 2, 4, ... of them (R. P. Brent). */
+class Circle<Cursor> {
+  #mark: Cursor | undefined
+  #stretch = 1
+  #left = 1
+
+  /** @throws TypeError where the upstream goes round in a circle. */
+  pass(cursor: Cursor | undefined): void {
+    if (cursor === undefined) return
+    if (cursor === this.#mark) throw new TypeError(`fetchPage gave the page at ${quote(cursor)} as one after itself`)
+    this.#left--
+    if (this.#left > 0) return
+    this.#mark = cursor
+    this.#stretch *= 2
+    this.#left = this.#stretch
   }
 }
 
 function stateOf<Item, Cursor>(
-  page: UpstreamPage<Item, Cursor>,
+  page: Page<Item, Cursor>,
   cursor: Cursor | undefined,
   offset: number,
 ): UpstreamState<Item, Cursor> {

@@ -14,6 +14,8 @@ export interface WalkOptions<State> {
   readonly kept?: Kept<State> | undefined
   /** A batch ends where the index of the next term is a multiple of it. Default: batches end anywhere. */
   readonly boundary?: number | undefined
+  /** Whether batches without terms tell of states before `start`, about every 5 ms. Default false. */
+  readonly tellsSkipped?: boolean | undefined
   /** Ends the walk, which then throws its reason. */
   readonly signal?: AbortSignal | undefined
   /** Default: the machine's own. */
@@ -32,13 +34,14 @@ export async function* walk<State>(
   sequence: Sequence<State>,
   options: WalkOptions<State> = {},
 ): AsyncGenerator<Batch<State>, void> {
-  const { start = 0, count = Infinity, kept, boundary = Infinity, signal = new AbortController().signal } = options
+  const { start = 0, count = Infinity, kept, boundary = Infinity, tellsSkipped = false } = options
+  const { signal = new AbortController().signal } = options
   checkRange(start, count, kept?.index)
   const pace = new Pace(signal, clockOption('clock', options.clock, systemClock))
   signal.throwIfAborted()
   const end = Math.min(start + count, sequence.length ?? Infinity)
   if (start >= end) return
-  const batches = new Batches(sequence, { start, end, boundary }, signal, pace)
+  const batches = new Batches(sequence, { start, end, boundary, tellsSkipped }, signal, pace)
   try {
     await batches.open(kept)
     for (let batch = await batches.next(); batch !== undefined; batch = await batches.next()) yield batch

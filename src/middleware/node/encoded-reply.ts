@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Reply } from '../../core/cache/reply.ts'
 import type { Coding } from '../../core/compression/coding.ts'
-import { choose, isEncodable } from '../../core/compression/verdict.ts'
+import { type AnswerHead, choose, isEncodable } from '../../core/compression/verdict.ts'
 import { type FieldLines, lowerName } from '../../core/http/message.ts'
 import { type EncodingRules, OF_IDENTITY, type Switch, unitedVary, weak } from './encoding-head.ts'
 
@@ -17,13 +17,14 @@ interface Plan {
   readonly length: number
 }
 
-/** By the lines of the answer as it is: a plain hit has the same ones for a whole second. */
-const plans = new WeakMap<FieldLines, Plan>()
+/** By the lines of the answer as it is: a plain hit has the same ones for a whole second. One for each coding in use. */
+const plans = new WeakMap<FieldLines, Plan[]>()
 
 /** What decides, or becomes another: where it is set on the response already, that counts, and each has to be looked at. */
 const CONCERNED = new Set([
   ...OF_IDENTITY.map((name) => name.toLowerCase()),
   ...['content-type', 'content-encoding', 'content-length', 'content-range', 'cache-control', 'etag'],
+  ...['transfer-encoding', 'trailer'],
 ])
 
 /**
@@ -46,40 +47,34 @@ export function encodedReply(
   if (choice.kind !== 'encode' || (body.length < compressor.settings.threshold && !choice.isForced)) return undefined
   if (response.getHeaderNames().some((name) => CONCERNED.has(name))) return undefined
   const { coding } = choice
-  const plan =
-    planOf(lines, coding, rules) ??
-    makePlan(request, response, owner, rules, coding, reply, compressor.keyOf(body, bodyIdentity, coding))
+  const known = plans.get(lines)?.find((plan) => plan.coding === coding && plan.rules === rules)
+  const isAllowed = () => rules.allows(request, response, owner, fieldIn(lines, 'content-type'))
+  const plan = known ?? (isEncodable(headOf(reply)) && isAllowed() ? makePlan(rules, coding, reply) : undefined)
   const encoded = plan && compressor.encodingOf(plan.key)
   if (plan === undefined || encoded?.length !== plan.length) return undefined
   compressor.tellReuse(coding, body.length, encoded.length)
   return { ...reply, lines: plan.lines, body: encoded, bodyIdentity: undefined }
 }
 
-function planOf(lines: FieldLines, coding: Coding, rules: EncodingRules): Plan | undefined {
-  const plan = plans.get(lines)
-  return plan?.coding === coding && plan.rules === rules ? plan : undefined
-}
-
-function makePlan(
-  request: IncomingMessage,
-  response: ServerResponse,
-  owner: Switch,
-  rules: EncodingRules,
-  coding: Coding,
-  { status, lines }: Reply,
-  key: string,
-): Plan | undefined {
-  const head = {
+function headOf({ status, lines }: Reply): AnswerHead {
+  return {
     status,
     contentEncoding: fieldIn(lines, 'content-encoding'),
     contentRange: fieldIn(lines, 'content-range'),
     cacheControl: fieldIn(lines, 'cache-control'),
   }
-  if (!isEncodable(head) || !rules.allows(request, response, owner, fieldIn(lines, 'content-type'))) return undefined
-  const length = rules.compressor.encodingOf(key)?.length
-  if (length === undefined) return undefined
+}
+
+/** Undefined where there is no encoding of it. */
+function makePlan(rules: EncodingRules, coding: Coding, { lines, body, bodyIdentity }: Reply): Plan | undefined {
+  const { compressor } = rules
+  const key = compressor.keyOf(body as Buffer, bodyIdentity as string, coding)
+  const length = key === undefined ? undefined : compressor.encodingOf(key)?.length
+  if (key === undefined || length === undefined) return undefined
   const plan = { rules, coding, key, lines: encodedLines(lines, coding, length), length }
-  plans.set(lines, plan)
+  const known = plans.get(lines)
+  if (known === undefined) plans.set(lines, [plan])
+  else known.push(plan)
   return plan
 }
 

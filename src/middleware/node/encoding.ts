@@ -1,6 +1,8 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, validateHeaderValue } from 'node:http'
 import type { Reply } from '../../core/cache/reply.ts'
-import type { EncodingFeed } from '../../core/compression/feed.ts'
+import type { Coding } from '../../core/compression/coding.ts'
+import type { Compressor, WholeContent } from '../../core/compression/compressor.ts'
+import { closedError, type EncodingFeed } from '../../core/compression/feed.ts'
 import { isStreaming } from '../../core/compression/media-type.ts'
 import type { Variant } from '../../core/compression/variants.ts'
 import { parseCacheControl } from '../../core/http/cache-control.ts'
@@ -57,6 +59,8 @@ interface State {
   heldBytes: number
   feed: EncodingFeed | undefined
   isEnded: boolean
+  /** Of `end`, until it is handed on. */
+  endCallbacks: Callback[]
   readonly encoded: Shortcut['encoded']
   readonly writeHead: Method
   readonly write: Method
@@ -102,6 +106,7 @@ export function encodeResponse(
     heldBytes: 0,
     feed: undefined,
     isEnded: false,
+    endCallbacks: NO_CALLBACKS,
     encoded: encodedBeforehand,
     writeHead: writeHead as Method,
     write: write as Method,
@@ -119,6 +124,7 @@ export function encodeResponse(
 }
 
 const NONE: Chunk[] = []
+const NO_CALLBACKS: Callback[] = []
 
 /** An answer from the cache passes by where it was encoded before and no other layer lies between. */
 function encodedBeforehand(response: EncodedResponse, reply: Reply): Reply | undefined {
@@ -205,6 +211,7 @@ function commit(response: EncodedResponse, state: State): void {
     state.held = NONE
     state.heldBytes = 0
     state.isEnded = false
+    state.endCallbacks = NO_CALLBACKS
     if (!response.headersSent) response.removeHeader('Content-Encoding')
     throw error
   }
@@ -238,10 +245,10 @@ function encodedWrite(this: EncodedResponse, ...args: unknown[]): unknown {
     case 'refused':
       if (callback !== undefined) process.nextTick(callback)
       return true
-    case 'working':
-      return writeAfterEnd(this, callback)
     case 'held':
+    case 'working':
     case 'feeding':
+      if (isGone(this)) abandon(state)
       if (!isContent(chunk) || isGone(this)) return state.write.apply(this, args)
       return state.isEnded ? writeAfterEnd(this, callback) : take(this, state, bytesOf(chunk, args[1]), callback)
   }
@@ -271,7 +278,7 @@ function take(response: EncodedResponse, state: State, content: Buffer, callback
 /** Sends the head, and from now on what is written as it comes. */
 function startFeeding(response: EncodedResponse, state: State, size?: number): boolean {
   if (isGone(response)) {
-    tellHeld(state, closedError())
+    abandon(state)
     return false
   }
   const { coding, type, length } = state.encoding as Encoding
@@ -301,12 +308,16 @@ class ResponseSink {
   }
 
   write(encoded: Buffer): boolean {
-    return this.#state.write.call(this.#response, encoded) as boolean
+    let mayGoOn = false
+    unattended(this.#response, () => {
+      mayGoOn = this.#state.write.call(this.#response, encoded) as boolean
+    })
+    return mayGoOn
   }
 
   end(): void {
     this.#state.phase = 'passing'
-    this.#state.end.call(this.#response)
+    unattended(this.#response, () => endBeneath(this.#response, this.#state))
   }
 
   drain(): void {
@@ -327,7 +338,9 @@ function feedingEmit(this: EncodedResponse, ...args: unknown[]): boolean {
 }
 
 function onClose(this: EncodedResponse): void {
-  this[ENCODED]?.feed?.destroy()
+  const state = this[ENCODED] as State
+  state.feed?.destroy()
+  if (state.phase === 'feeding') abandon(state)
 }
 
 function encodedEnd(this: EncodedResponse, ...args: unknown[]): ServerResponse {
@@ -348,8 +361,10 @@ function encodedEnd(this: EncodedResponse, ...args: unknown[]): ServerResponse {
     case 'held':
     case 'feeding':
     case 'working':
-      if (!isContent(chunk) && !isNothing(chunk)) return state.end.apply(this, args) as ServerResponse
-      if (!state.isEnded) finish(this, state, isContent(chunk) ? bytesOf(chunk, args[1]) : undefined, callback)
+      if (isGone(this)) abandon(state)
+      if (isGone(this) || (!isContent(chunk) && !isNothing(chunk))) return state.end.apply(this, args) as ServerResponse
+      if (state.isEnded) endAgain(this, state, chunk, callback)
+      else finish(this, state, isContent(chunk) ? bytesOf(chunk, args[1]) : undefined, callback)
       return this
   }
 }
@@ -362,12 +377,27 @@ function finish(
   callback: Callback | undefined,
 ): void {
   state.isEnded = true
-  if (callback !== undefined) afterFinish(response, callback)
+  if (callback !== undefined) state.endCallbacks = [callback]
   if (state.feed !== undefined) {
     detain(response)
     if (last !== undefined) state.feed.write(last)
     state.feed.end()
   } else sendWhole(response, state, wholeOf(state, last))
+}
+
+/** What Node does in the place of an `end` that comes too late. */
+function endAgain(response: EncodedResponse, state: State, chunk: unknown, callback: Callback | undefined): void {
+  if (isContent(chunk) && chunk !== '') writeAfterEnd(response, callback)
+  else if (callback !== undefined) state.endCallbacks = [...state.endCallbacks, callback]
+}
+
+/** Ends the response itself, which tells from then on whoever asked to be told. */
+function endBeneath(response: EncodedResponse, state: State, content?: Buffer): void {
+  const callbacks = state.endCallbacks
+  state.endCallbacks = NO_CALLBACKS
+  const given = content === undefined ? [] : [content]
+  if (callbacks.length === 0) state.end.apply(response, given)
+  else state.end.call(response, ...given, (error?: Error | null) => callbacks.forEach((callback) => callback(error)))
 }
 
 function wholeOf({ held }: State, last: Buffer | undefined): Buffer {
@@ -387,21 +417,29 @@ function sendWhole(response: EncodedResponse, state: State, content: Buffer): vo
   if (bytes === 0 || (bytes < compressor.settings.threshold && !isForced)) return sendAsItIs(response, state, content)
   if (isHead) {
     commitHead(response, state, undefined)
-    state.end.call(response)
+    endBeneath(response, state)
     return
   }
-  const found = compressor.encode(
-    { content, identity: identityOf(response, content), isShareable: isShareable(response) },
-    coding,
-  )
+  const whole = { content, identity: identityOf(response, content), isShareable: isShareable(response) }
+  const found = encodingOf(compressor, whole, coding)
   if (found === 'stream') feedWhole(response, state, content)
   else if (found instanceof Promise) {
     state.phase = 'working'
     detain(response)
-    // Where there is no memory for an encoding, there may be for the content.
     const send = (variant: Variant): void => unattended(response, () => sendVariant(response, state, content, variant))
-    found.then(send, () => send({ encoded: undefined }))
+    found.then(send, () => send(NOT_ENCODED))
   } else sendVariant(response, state, content, found)
+}
+
+/** Where there is no memory for an encoding, there may be for the content. */
+const NOT_ENCODED: Variant = { encoded: undefined }
+
+function encodingOf(compressor: Compressor, whole: WholeContent, coding: Coding): ReturnType<Compressor['encode']> {
+  try {
+    return compressor.encode(whole, coding)
+  } catch {
+    return NOT_ENCODED
+  }
 }
 
 function feedWhole(response: EncodedResponse, state: State, content: Buffer): void {
@@ -411,14 +449,14 @@ function feedWhole(response: EncodedResponse, state: State, content: Buffer): vo
 }
 
 function sendVariant(response: EncodedResponse, state: State, content: Buffer, { encoded }: Variant): void {
-  if (isGone(response)) return tellHeld(state, closedError())
+  if (isGone(response)) return abandon(state)
   if (encoded === undefined) {
     if ((state.encoding as Encoding).isForced) feedWhole(response, state, content)
     else sendAsItIs(response, state, content)
     return
   }
   commitHead(response, state, encoded.length)
-  state.end.call(response, encoded)
+  endBeneath(response, state, encoded)
   tellHeld(state)
 }
 
@@ -428,7 +466,7 @@ function sendAsItIs(response: EncodedResponse, state: State, content: Buffer): v
   // As Node does where there is no head yet.
   if (state.isImplicit && response._contentLength !== undefined) response._contentLength = content.length
   commit(response, state)
-  state.end.call(response, content)
+  endBeneath(response, state, content)
   tellHeld(state)
 }
 
@@ -443,6 +481,16 @@ function commitHead(response: EncodedResponse, state: State, length: number | un
 function tellHeld(state: State, error?: Error): void {
   for (const { callback } of state.held) if (callback !== undefined) process.nextTick(callback, error)
   state.held = NONE
+}
+
+/** The client has gone: nothing is sent any more, and who waits is told. From now on Node answers. */
+function abandon(state: State): void {
+  const error = closedError()
+  const { endCallbacks } = state
+  state.phase = 'passing'
+  state.endCallbacks = NO_CALLBACKS
+  tellHeld(state, error)
+  for (const callback of endCallbacks) process.nextTick(callback, error)
 }
 
 /** The cache's name for content, if it is the very content that the cache sent. */
@@ -460,7 +508,7 @@ function encodedFlushHeaders(this: EncodedResponse): void {
   if (state.phase === 'open' && !this.headersSent && !isGone(this)) impliedHead(this, state)
   if (state.phase === 'held' && state.request.method !== 'HEAD') startFeeding(this, state)
   if (state.phase === 'held') commitHead(this, state, undefined)
-  if (state.phase !== 'refused') state.flushHeaders.call(this)
+  if (state.phase !== 'refused' && state.phase !== 'working') state.flushHeaders.call(this)
 }
 
 /** Sends all that was written so far. */
@@ -519,15 +567,11 @@ function headersSent(what: string): Error {
   return Object.assign(error, { code: 'ERR_HTTP_HEADERS_SENT' })
 }
 
-function closedError(): Error {
-  return new Error('The response was closed before this was sent')
-}
-
 function writeAfterEnd(response: ServerResponse, callback: Callback | undefined): false {
   const error = Object.assign(new Error('write after end'), { code: 'ERR_STREAM_WRITE_AFTER_END' })
   process.nextTick(() => {
-    response.emit('error', error)
     callback?.(error)
+    if (!isGone(response)) response.emit('error', error)
   })
   return false
 }

@@ -14,6 +14,7 @@ import {
 import type { PagePlan, PageRequest } from '../../core/sequence/page-plan.ts'
 import { type Page, type PageResult, type Paginator, paginatorOf } from '../../core/sequence/paginate.ts'
 import { splitTarget } from '../../core/sequence/query.ts'
+import { isGone } from './answer.ts'
 import type { PageAnswer, PageFields } from './page-answer.ts'
 import { type PageSource, type ReadySource, readWindow, readySource } from './page-source.ts'
 import type { Origin } from './request-head.ts'
@@ -129,7 +130,7 @@ export class PageEndpoint<Item, Request> {
     if (body === undefined) throw new TypeError('envelope must give something that JSON can express')
     const links = formatLinks(Object.entries(page.links).map(([rel, href]) => ({ rel, href })))
     // What a range is a part of has a tag of its own, and only the list's state tells it (RFC 9110 section 15.3.7).
-    const ETag = etag === true && status === 200 ? digest([body, links]) : fields.ETag
+    const ETag = etag === true && status === 200 ? digest([body, links, `${total ?? ''}`]) : fields.ETag
     if (isKnown(request, ETag)) return { kind: 'unchanged', fields: { ...fields, ETag } }
     const own = { ETag, Link: links, 'Content-Range': contentRange, 'X-Total-Count': total?.toString() }
     return { kind: 'page', status, fields: { ...fields, ...own }, body }
@@ -146,10 +147,12 @@ export class PageEndpoint<Item, Request> {
       scope: this.#options.scope?.(native),
       total: this.#source.kind === 'array' ? this.#source.items.length : undefined,
     }
-    const plan = this.#pages.plan({ ...asked, range: request.headers.range })
-    if (plan.mode !== 'range') return plan
-    const etag = state === undefined ? undefined : tagOfState(plan, state, undefined)
-    return rangeApplies(request.headers, { etag }) ? plan : this.#pages.plan(asked)
+    const page = this.#pages.plan(asked)
+    const { range } = request.headers
+    // Ranges are for GET alone (RFC 9110 section 14.2), and one of a list as it was is judged by nothing else.
+    if (request.method !== 'GET' || range === undefined) return page
+    const etag = state === undefined ? undefined : tagOfRanges(page, state)
+    return rangeApplies(request.headers, { etag }) ? this.#pages.plan({ ...asked, range }) : page
   }
 
   async #read(plan: PagePlan, native: Request, signal: AbortSignal): Promise<PageResult<Item>> {
@@ -224,9 +227,10 @@ export function originText(origin: Origin | undefined): string | undefined {
 export function signalOf(response: ServerResponse): AbortSignal {
   const controller = new AbortController()
   const leave = (): void => {
-    if (!response.writableFinished) controller.abort(new Error('The client has left'))
+    // What was closed in HTTP/2 says that it is finished, ended or not.
+    if (!response.writableEnded || !response.writableFinished) controller.abort(new Error('The client has left'))
   }
-  if (response.destroyed) leave()
+  if (isGone(response)) leave()
   else response.once('close', leave)
   return controller.signal
 }
@@ -242,13 +246,19 @@ function contentOf<Item>(page: Page<Item>, envelope: 'array' | 'data' | ((page: 
   return envelope === 'array' ? items : { data: items, links, total, hasMore }
 }
 
-/** All ranges are parts of one thing; pages differ by what they show. */
-function tagOfState({ mode, window, base, scope }: PagePlan, state: string, expiry: number | undefined): string {
-  const shown = mode === 'range' ? undefined : { mode, base, expiry, window }
-  return digest([
-    JSON.stringify([scope, shown], (_, value) => (typeof value === 'bigint' ? `${value}n` : value)),
-    state,
-  ])
+/** Pages differ by what they show. */
+function tagOfState(plan: PagePlan, state: string, expiry: number | undefined): string {
+  const { mode, window, base, scope } = plan
+  if (mode === 'range') return tagOfRanges(plan, state)
+  const shown = JSON.stringify([scope, { mode, base, expiry, window }], (_, value) =>
+    typeof value === 'bigint' ? `${value}n` : value,
+  )
+  return digest([shown, state])
+}
+
+/** All ranges are parts of one thing. */
+function tagOfRanges({ scope }: Pick<PagePlan, 'scope'>, state: string): string {
+  return digest([JSON.stringify([scope]), state])
 }
 
 /** A strong entity tag. Lengths keep what is hashed apart. */

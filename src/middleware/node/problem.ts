@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { CircuitOpenError, RefusalReason } from '../../core/breaker/errors.ts'
+import type { TermPoolError } from '../../core/sequence/term-pool.ts'
 import { INSTEAD, type MarkedResponse } from './symbols.ts'
 
 /** What a problem document says (RFC 9457 section 3). */
@@ -44,6 +45,18 @@ function sentence(reason: RefusalReason, seconds: number): string {
     case 'concurrency':
       return 'Too many requests for this are under way: try again soon'
   }
+}
+
+/** What workers have not computed, as an answer. */
+export function poolProblem({ reason, retryAfter }: TermPoolError): Problem {
+  if (retryAfter === undefined) {
+    return { status: 500, title: 'Internal Server Error', detail: 'What this answer is made of could not be computed' }
+  }
+  const detail =
+    reason === 'full'
+      ? 'Too many costly requests are under way: try again soon'
+      : 'It could not be computed in the time that there is: try again later, or ask for less'
+  return { status: 503, title: 'Service Unavailable', detail, retryAfter: Math.max(1, Math.ceil(retryAfter / 1000)) }
 }
 
 /** Fields of a handler that describe an answer it did not come to give. */

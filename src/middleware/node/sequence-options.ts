@@ -4,9 +4,11 @@ import type { Sequence } from '../../core/sequence/contract.ts'
 import type { CountedNumbers } from '../../core/sequence/formats.ts'
 import { keptReader } from '../../core/sequence/kept-reader.ts'
 import type { AnswerLimits } from '../../core/sequence/term-plan.ts'
+import type { TermPool } from '../../core/sequence/term-pool.ts'
 import type { TermReader } from '../../core/sequence/term-reader.ts'
 import type { KeyvLike } from '../../core/store/keyv.ts'
 import type { Store } from '../../core/store/store.ts'
+import { sharedPool } from './first-use.ts'
 import { prefixOption } from './page-endpoint.ts'
 import { type SequenceWebSocketOptions, type WebSocketSettings, websocketSettings } from './websocket-options.ts'
 
@@ -22,6 +24,11 @@ export interface SequenceRouterOptions {
   readonly blockSize?: number | undefined
   /** ms for one call of the store. Default 100. */
   readonly storeTimeout?: number | undefined
+  /**
+   * Where costly terms are computed, of built-in sequences and those that have a `module`: a `workerPool` of
+   * `breakwater/workers`, or `false` for the event loop. Default: a pool that all routers share, started on first use.
+   */
+  readonly workers?: TermPool | false | undefined
   /** Terms of an answer whose size is not asked for. Default 100, or `limits.page.count` where that is less. */
   readonly limit?: number | undefined
   /** The most that one answer may be, by prediction: what would be more is refused before anything is computed. */
@@ -81,7 +88,7 @@ const MB = 1024 * 1024
 const PAGE: AnswerLimits = { count: 1_000, bytes: 32 * MB, time: 1_000 }
 const STREAM: AnswerLimits = { count: 1_000_000, bytes: 256 * MB, time: 30_000 }
 const KNOWN = [
-  ...['sequence', 'store', 'blockSize', 'storeTimeout', 'limit', 'limits'],
+  ...['sequence', 'store', 'blockSize', 'storeTimeout', 'workers', 'limit', 'limits'],
   ...['counted', 'cacheControl', 'absolute', 'heartbeat', 'prefix', 'websocket'],
 ]
 
@@ -96,7 +103,7 @@ export function sequenceSettings(options: SequenceRouterOptions): SequenceSettin
   if (limit > page.count) throw new RangeError(`limit must be at most limits.page.count, ${page.count}, not ${limit}`)
   return {
     sequence,
-    reader: keptReader(sequence, { store, blockSize, storeTimeout }),
+    reader: keptReader(sequence, { store, blockSize, storeTimeout, pool: workersOption(options.workers) }),
     limit,
     limits: { page, stream: limitsOption('limits.stream', limits?.stream, STREAM) },
     counted:
@@ -117,6 +124,14 @@ function sequenceOption(sequence: unknown): Sequence {
   throw new TypeError(
     `sequenceRouter: sequence must be fibonacci or another one, made by defineSequence, not ${quote(sequence)}`,
   )
+}
+
+function workersOption(workers: unknown): TermPool | undefined {
+  if (workers === undefined) return sharedPool
+  if (workers === false) return undefined
+  const { run, threshold } = Object(workers) as Partial<TermPool>
+  if (typeof run === 'function' && typeof threshold === 'number') return workers as TermPool
+  throw new TypeError(`workers must be a workerPool of breakwater/workers, or false, not ${quote(workers)}`)
 }
 
 function limitsOption(name: string, given: Partial<AnswerLimits> | undefined, fallback: AnswerLimits): AnswerLimits {

@@ -1,9 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import { eventChannel } from '../../core/events.ts'
 import type { TermFormat } from '../../core/sequence/formats.ts'
+import { TermPoolError } from '../../core/sequence/term-pool.ts'
 import type { TermReader, TermSpan } from '../../core/sequence/term-reader.ts'
 import { signalOf } from './page-endpoint.ts'
-import { type Problem, refusal } from './problem.ts'
+import { type Problem, poolProblem, refusal } from './problem.ts'
 import { refusedCall } from './refused.ts'
 import { beginningOf, continued, type Progress, written } from './sequence-content.ts'
 
@@ -11,6 +12,8 @@ import { beginningOf, continued, type Progress, written } from './sequence-conte
 export type TermsRead =
   /** The client has left. */
   | { readonly kind: 'gone' }
+  /** There are no workers for it, or not in time. */
+  | { readonly kind: 'refused'; readonly error: TermPoolError }
   | { readonly kind: 'whole'; readonly count: number; readonly body: Buffer }
   | { readonly kind: 'stream'; readonly content: AsyncGenerator<Buffer, void, void> }
 
@@ -55,9 +58,12 @@ export async function readTerms(
     response.once('close', () => void content.return().catch(() => {}))
     return { kind: 'stream', content: continued(beginning, content) }
   } catch (error) {
-    if (!signal.aborted) throw error
-    await content.return()
-    return { kind: 'gone' }
+    if (signal.aborted) {
+      await content.return()
+      return { kind: 'gone' }
+    }
+    if (error instanceof TermPoolError) return { kind: 'refused', error }
+    throw error
   }
 }
 
@@ -65,5 +71,6 @@ export async function readTerms(
 export function problemOf(error: unknown, index: number): Problem {
   const refused = refusedCall(error)
   if (refused !== undefined) return { ...refusal(refused, false), index }
+  if (error instanceof TermPoolError) return { ...poolProblem(error), index }
   return { status: 500, title: 'Internal Server Error', detail: `The term with index ${index} could not be had`, index }
 }

@@ -1,0 +1,1 @@
+export { type WorkerPool, type WorkerPoolOptions, type WorkerPoolStatus, workerPool } from './worker-pool.ts'

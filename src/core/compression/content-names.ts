@@ -1,0 +1,86 @@
+import { hash, randomUUID } from 'node:crypto'
+
+/** Bytes of content that are held to compare with. */
+const MOST_BYTES = 8 * 1024 * 1024
+/** How many contents without their bytes are known to have been here. */
+const MOST_SEEN = 4096
+/** Bytes that a fingerprint takes from each end of some content, and at most of them between. */
+const ENDS = 128
+const SAMPLES = 256
+
+interface Held {
+  readonly name: string
+  /** A copy. */
+  readonly content: Buffer
+  readonly print: number
+}
+
+/**
+ * Names content, never two contents alike: by its digest, or little content that was not here before by a number, which is
+ * good in this process for as long as the bytes are held. What comes again soon is recognised by comparing it byte for byte,
+ * and what never comes again costs no digest, which would take half as long as its compression.
+ */
+export class ContentNames {
+  readonly #largestNumbered: number
+  /** Tells numbers apart from those of others who share a store. */
+  readonly #prefix = randomUUID()
+  #count = 0
+  /** By fingerprint; what was not asked for longest comes first. */
+  readonly #held = new Map<number, Held>()
+  /** Bytes of what is held. */
+  #bytes = 0
+  /** Fingerprints of what is held no more, the oldest first. */
+  readonly #seen = new Set<number>()
+
+  /** @param largestNumbered Bytes of the largest content that may have a number. Larger content has the same name in all processes. */
+  constructor(largestNumbered: number) {
+    this.#largestNumbered = largestNumbered
+  }
+
+  of(content: Uint8Array): string {
+    const print = fingerprint(content)
+    const held = this.#held.get(print)
+    if (held?.content.equals(content)) {
+      this.#held.delete(print)
+      this.#held.set(print, held)
+      return held.name
+    }
+    // Nobody can make content that has another's digest.
+    const isNew = held === undefined && !this.#seen.has(print)
+    const mayHaveNumber = isNew && content.length <= this.#largestNumbered
+    const name = mayHaveNumber ? `${this.#prefix} ${++this.#count}` : hash('sha256', content, 'base64url')
+    if (held !== undefined) this.#letGo(held)
+    this.#hold({ name, content: Buffer.from(content), print })
+    return name
+  }
+
+  #hold(held: Held): void {
+    this.#held.set(held.print, held)
+    this.#bytes += held.content.length
+    for (const oldest of this.#held.values()) {
+      if (this.#bytes <= MOST_BYTES) return
+      this.#letGo(oldest)
+    }
+  }
+
+  #letGo({ print, content }: Held): void {
+    this.#held.delete(print)
+    this.#bytes -= content.length
+    this.#seen.add(print)
+    if (this.#seen.size > MOST_SEEN) this.#seen.delete(this.#seen.values().next().value as number)
+  }
+}
+
+/**
+ * Tells most contents apart by some of their bytes: all of those at both ends, where what differs mostly is, and samples
+ * between. Contents that it does not tell apart are told apart by all of their bytes, and cost their digest each time.
+ */
+function fingerprint(content: Uint8Array): number {
+  const { length } = content
+  const step = Math.max(1, Math.floor(length / SAMPLES))
+  let print = length | 0
+  for (let i = 0; i < length; i += i < ENDS || i >= length - ENDS ? 1 : step) {
+    print = (Math.imul(print, 31) + (content[i] as number)) | 0
+  }
+  return print
+}

@@ -1,0 +1,79 @@
+import { hash, randomBytes } from 'node:crypto'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { describe, expect, test } from 'vitest'
+import { ContentNames } from '../../src/core/compression/content-names.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
+
+const sha256 = (content: Uint8Array): string => hash('sha256', content, 'base64url')
+
+/** Names numbers up to 32 KiB. */
+const contentNames = (): ContentNames => new ContentNames(32 * 1024)
+
+describe('names of content', () => {
+  test('stay the same while it is held, with no digest where it is small', () => {
+    const names = contentNames()
+    const content = randomBytes(20_000)
+    const name = names.of(Buffer.from(content))
+    expect(name).not.toBe(sha256(content))
+    for (let i = 0; i < 5; i++) expect(names.of(Buffer.from(content))).toBe(name)
+  })
+
+  test('are digests where content is larger', () => {
+    const names = contentNames()
+    const content = randomBytes(40_000)
+    for (let i = 0; i < 5; i++) expect(names.of(Buffer.from(content))).toBe(sha256(content))
+  })
+
+  test('are digests from the second time on where content comes again when it is held no more', () => {
+    const names = contentNames()
+    const contents = Array.from({ length: 500 }, () => randomBytes(30_000))
+    const first = contents.map((content) => names.of(content))
+    expect(new Set(first).size).toBe(contents.length)
+    for (let i = 0; i < 2; i++) {
+      for (const content of contents) expect(names.of(content)).toBe(sha256(content))
+    }
+  })
+
+  test('tell contents apart that differ in one byte, wherever it is', () => {
+    const names = contentNames()
+    const content = randomBytes(5_000)
+    const told = new Set([names.of(content)])
+    for (let at = 0; at < content.length; at += 7) {
+      const other = Buffer.from(content)
+      other[at] = (other[at] as number) ^ 1
+      const [name, again] = [names.of(other), names.of(other)]
+      expect(told).not.toContain(name)
+      expect(again).toBe(name)
+      told.add(name)
+    }
+  })
+
+  test('are of what a buffer holds now, not of what it held before', () => {
+    const names = contentNames()
+    const content = Buffer.from('a'.repeat(3_000))
+    const before = names.of(content)
+    content[1] = 0x62
+    expect(names.of(content)).not.toBe(before)
+    content[1] = 0x61
+    expect(names.of(content)).toBe(before)
+  })
+
+  test('of two who share a store are never alike', () => {
+    expect(contentNames().of(Buffer.from('mine'))).not.toBe(contentNames().of(Buffer.from('yours')))
+  })
+
+  test('hold no more memory than they may', () => {
+    const names = contentNames()
+    const content = Buffer.alloc(512 * 1024)
+    const before = process.memoryUsage().arrayBuffers
+    for (let i = 0; i < 200; i++) {
+      content.fill(String(i))
+      for (let j = 0; j < 3; j++) names.of(content)
+    }
+    collectGarbage()
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 1024 * 1024)
+  })
+})
