@@ -71,8 +71,12 @@ describe.each(frameworks)('a sequence in $name', (framework) => {
         deterministic: true,
         formats: { json: JSON_TYPE, array: JSON_TYPE, ndjson: 'application/x-ndjson', sse: 'text/event-stream' },
         limit: 100,
-        limits: { page: { count: 1000 }, stream: { count: 1_000_000 } },
-        links: { terms: `${MOUNT}/terms{?start,limit,format}`, term: `${MOUNT}/terms/{index}` },
+        limits: { page: { count: 1000 }, stream: { count: 1_000_000 }, job: { count: 1_000_000 } },
+        links: {
+          terms: `${MOUNT}/terms{?start,limit,format}`,
+          term: `${MOUNT}/terms/{index}`,
+          job: `${MOUNT}/jobs/{id}`,
+        },
       })
     }
   })

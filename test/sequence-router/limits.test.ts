@@ -16,7 +16,7 @@ describe.each(frameworks)('a sequence in $name', (framework) => {
   const { sequence, computed } = squares()
   let before: number
   beforeEach(async () => {
-    subject = await startSubject(framework, { router: { sequence, counted: 'exact' } })
+    subject = await startSubject(framework, { router: { sequence, counted: 'exact', jobs: false } })
     before = computed()
   })
 
@@ -65,7 +65,7 @@ describe.each(frameworks)('a sequence in $name', (framework) => {
 
   test('what is asked for by the maxLimit of a refusal is answered, and one more is not', async () => {
     const limits = { page: { bytes: 100_000 } }
-    const big = await startSubject(framework, { router: { sequence: fibonacci, limits } })
+    const big = await startSubject(framework, { router: { sequence: fibonacci, limits, jobs: false } })
     const { maxLimit = 0 } = problemOf(await big.get('/terms?start=10000&limit=900'))
     expect(maxLimit).toBeGreaterThan(10)
     expect((await big.get(`/terms?start=10000&limit=${maxLimit}`)).status).toBe(200)
@@ -118,6 +118,13 @@ describe('sequenceRouter', () => {
     [{ sequence: fibonacci, limits: { page: { size: 1 } } }, /no option 'size'/],
     [{ sequence: fibonacci, limits: { page: { bytes: -1 } } }, /limits.page.bytes must be a number from 1/],
     [{ sequence: fibonacci, limits: { stream: { count: Infinity } } }, /limits.stream.count must be a whole number/],
+    [{ sequence: fibonacci, limits: { job: { time: -1 } } }, /limits.job.time must be a number from 0/],
+    [{ sequence: fibonacci, jobs: true }, /jobs takes an object of options, not true/],
+    [{ sequence: fibonacci, jobs: { running: 0 } }, /jobs.running must be a whole number of at least 1, not 0/],
+    [{ sequence: fibonacci, jobs: { waiting: 1.5 } }, /jobs.waiting must be a whole number/],
+    [{ sequence: fibonacci, jobs: { lifetime: 0 } }, /jobs.lifetime must be milliseconds/],
+    [{ sequence: fibonacci, jobs: { clock: 1 } }, /jobs.clock must have the methods/],
+    [{ sequence: fibonacci, jobs: { workers: 1 } }, /no option 'workers'/],
     [{ sequence: fibonacci, counted: true }, /counted must be one of 'exact', 'numbers', not true/],
     [{ sequence: fibonacci, cacheControl: { fixed: 1 } }, /cacheControl.fixed must be a string, not 1/],
     [{ sequence: fibonacci, cacheControl: { open: 'a\nb' } }, /Invalid character/],

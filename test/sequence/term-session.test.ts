@@ -18,7 +18,7 @@ class Numbers implements TermService {
     this.#end = end
   }
 
-  readonly reader: TermService['reader'] = {
+  readonly reader: TermService['reader'] & TermService['bounds']['reader'] = {
     read: ({ start, count }) => this.#batches(start, Math.min(start + count, this.#end)),
     cost: (_, count) => ({ bytes: count, time: 0 }),
     keptBefore: async () => undefined,

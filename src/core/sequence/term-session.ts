@@ -29,7 +29,7 @@ export interface TermChannel {
 
 /** What sessions serve. */
 export interface TermService {
-  readonly reader: TermReader
+  readonly reader: Pick<TermReader, 'read' | 'keptBefore'>
   readonly bounds: TermBounds
   /** What a client is told of its own mistake. */
   refusalOf(error: PageError): ToldProblem

@@ -9,14 +9,20 @@ export type SequenceAnswer =
   | { readonly kind: 'gone' }
   | { readonly kind: 'problem'; readonly problem: Problem; readonly fields?: PageFields }
   /** A head alone: nothing has changed, nothing is there, or nothing but the head was asked for. */
-  | { readonly kind: 'head'; readonly status: 200 | 204 | 304; readonly fields: PageFields }
-  | { readonly kind: 'whole'; readonly status: 200 | 206; readonly fields: PageFields; readonly body: Buffer }
+  | { readonly kind: 'head'; readonly status: 200 | 202 | 204 | 304; readonly fields: PageFields }
+  | { readonly kind: 'whole'; readonly status: 200 | 202 | 206; readonly fields: PageFields; readonly body: Buffer }
   | {
       readonly kind: 'stream'
       readonly status: 200 | 206
       readonly fields: PageFields
       readonly content: AsyncGenerator<Buffer, void, void>
     }
+
+/** A problem without more to say than its status and a sentence. */
+export function problem(status: number, title: string, detail: string, fields: PageFields = {}): SequenceAnswer {
+  const content: Problem = { status, title, detail }
+  return { kind: 'problem', problem: content, fields }
+}
 
 /** What is left to send when status and fields are set. */
 export type SequenceBody = Buffer | string | AsyncGenerator<Buffer, void, void> | undefined

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { acceptedType } from '../../core/http/accept.ts'
+import { prefersAsync } from '../../core/http/prefer.ts'
 import { rangeApplies } from '../../core/http/range.ts'
 import { matchesAny } from '../../core/http/validators.ts'
 import { quote } from '../../core/options.ts'
 import { countedFormat, type FormatName, formats, type TermFormat, termFormat } from '../../core/sequence/formats.ts'
 import { itemContentRange, requestedItems } from '../../core/sequence/item-range.ts'
+import { type Admission, admitPage } from '../../core/sequence/job-admission.ts'
 import { formatLinks, pathReference, uriText } from '../../core/sequence/link.ts'
 import { PageError } from '../../core/sequence/page-error.ts'
 import { targetsAround } from '../../core/sequence/page-links.ts'
@@ -18,11 +20,13 @@ import {
   type TermBounds,
   type TermPlan,
 } from '../../core/sequence/term-plan.ts'
+import type { TermReader } from '../../core/sequence/term-reader.ts'
 import type { PageFields } from './page-answer.ts'
 import { digest, originText } from './page-endpoint.ts'
-import { type Problem, poolProblem } from './problem.ts'
+import { poolProblem } from './problem.ts'
 import type { Origin } from './request-head.ts'
-import type { SequenceAnswer } from './sequence-answer.ts'
+import { problem, type SequenceAnswer } from './sequence-answer.ts'
+import { JOB_METHODS, JobEndpoint } from './sequence-jobs.ts'
 import { type SequenceRouterOptions, type SequenceSettings, sequenceSettings } from './sequence-options.ts'
 import { termsProblem } from './sequence-problem.ts'
 import { readTerms } from './sequence-reading.ts'
@@ -38,7 +42,13 @@ export interface SequenceCall {
   readonly origin: Origin | undefined
 }
 
-type Route = { readonly kind: 'root' | 'terms' | 'stream' } | { readonly kind: 'term'; readonly index: string }
+type Route =
+  | { readonly kind: 'root' | 'terms' | 'stream' }
+  | { readonly kind: 'term'; readonly index: string }
+  | { readonly kind: 'job' | 'job-terms'; readonly id: string }
+
+/** A page that is not refused. */
+type Admitted = Exclude<Admission, { kind: 'refused' }>
 
 /** Terms to answer with, and what is said of them. */
 interface Wanted {
@@ -52,6 +62,8 @@ interface Wanted {
   linksOf(count: number | undefined): string
   /** What is answered where there is not one of them. */
   readonly none: SequenceAnswer | undefined
+  /** Where the terms come from, if not from where all do. */
+  readonly reader?: Pick<TermReader, 'read'> | undefined
 }
 
 const METHODS = 'GET, HEAD, OPTIONS'
@@ -66,13 +78,15 @@ export class SequenceEndpoint {
   readonly upgrades: SequenceUpgrades
   readonly #settings: SequenceSettings
   readonly #counted: TermFormat | undefined
+  readonly #jobs: JobEndpoint | undefined
 
   /** @throws TypeError or RangeError with the value quoted. */
   constructor(options: SequenceRouterOptions) {
     this.#settings = sequenceSettings(options)
     this.upgrades = new SequenceUpgrade(this.#settings)
-    const { counted } = this.#settings
+    const { counted, jobs } = this.#settings
     this.#counted = counted && countedFormat(counted)
+    this.#jobs = jobs && new JobEndpoint(jobs, this.#settings)
   }
 
   /** At once where nothing has to be computed. @throws by the promise: what the sequence throws. */
@@ -82,8 +96,11 @@ export class SequenceEndpoint {
     const local = pathBelow(this.#settings.prefix, path)
     const route = local === undefined ? undefined : routeOf(local)
     if (local === undefined || route === undefined) return PASS
-    if (method === 'OPTIONS') return { kind: 'head', status: 204, fields: { Allow: METHODS } }
-    if (method !== 'GET' && method !== 'HEAD') return notAllowed()
+    if ('id' in route && this.#jobs === undefined) return PASS
+    const methods = route.kind === 'job' ? JOB_METHODS : METHODS
+    if (method === 'OPTIONS') return { kind: 'head', status: 204, fields: { Allow: methods } }
+    if (!methods.split(', ').includes(method ?? '')) return notAllowed(methods)
+    if ('id' in route && method === 'DELETE') return (this.#jobs as JobEndpoint).cancel(route.id)
     const asked = new Asked(call, local, query, this.#settings.isAbsolute)
     try {
       return this.#route(asked, route)
@@ -112,6 +129,10 @@ export class SequenceEndpoint {
         return this.#term(asked, route.index)
       case 'terms':
         return this.#terms(asked)
+      case 'job':
+        return (this.#jobs as JobEndpoint).status(asked, route.id)
+      case 'job-terms':
+        return (this.#jobs as JobEndpoint).terms(asked, route.id)
       case 'stream':
         return notUpgraded(asked)
       case 'root': {
@@ -128,7 +149,11 @@ export class SequenceEndpoint {
     const { sequence, limit, limits } = this.#settings
     const { id, version, length = null, deterministic } = sequence
     const types = Object.fromEntries(Object.values(formats).map(({ name, type }) => [name, type]))
-    const links = { terms: `${asked.root}/terms{?start,limit,format}`, term: `${asked.root}/terms/{index}` }
+    const links = {
+      terms: `${asked.root}/terms{?start,limit,format}`,
+      term: `${asked.root}/terms/{index}`,
+      job: this.#jobs && `${asked.root}/jobs/{id}`,
+    }
     const text = JSON.stringify({ id, version, length, deterministic, formats: types, limit, limits, links })
     const fields = {
       ETag: digest([text]),
@@ -178,22 +203,27 @@ export class SequenceEndpoint {
     const format = named === undefined ? acceptedFormat(asked.headers) : namedFormat(named)
     if (format === undefined) return notAcceptable()
     const bounds = this.#bounds(format, asked)
-    const linked = { bounds, isKept: this.#settings.sequence.deterministic }
     const hasRanges = format.hasRanges && start === undefined && limit === undefined
     const ranged = hasRanges && !asked.isHead ? this.#range(asked, bounds, format) : undefined
-    const plan = ranged ?? this.#plan(asked, format, start ?? 0, limit)
-    const wanted = this.#wanted({
-      plan,
-      format,
-      status: ranged === undefined ? 200 : 206,
-      vary: [...(named === undefined ? ['Accept'] : []), ...(hasRanges ? ['Range'] : []), ...asked.vary],
-      isFixed: start !== undefined && limit !== undefined,
-      linksOf: (count) => (ranged === undefined ? linksAround(asked, linked, plan, own, count) : ''),
-    })
+    const wantedOf = (plan: TermPlan): Wanted => {
+      const linked = { bounds: this.#bounds(format, asked), isKept: this.#settings.sequence.deterministic }
+      return this.#wanted({
+        plan,
+        format,
+        status: ranged === undefined ? 200 : 206,
+        vary: [...(named === undefined ? ['Accept'] : []), ...(hasRanges ? ['Range'] : []), ...asked.vary],
+        isFixed: start !== undefined && limit !== undefined,
+        linksOf: (count) => (ranged === undefined ? linksAround(asked, linked, plan, own, count) : ''),
+      })
+    }
+    const admission: Admitted =
+      ranged === undefined ? this.#admission(asked, format, start ?? 0, limit) : { kind: 'now', plan: ranged }
+    if (admission.kind === 'later') return this.#later(asked, format, admission, wantedOf)
+    const wanted = wantedOf(admission.plan)
     if (ranged !== undefined) return this.#answer(asked, { ...wanted, none: refused(new PageError(416, NOTHING)) })
     if (!format.isLive) return this.#answer(asked, wanted)
     // A stream that has no more terms than the reader knows must not be opened again (HTML, section 9.2.3).
-    const resumed = resumedAfter(plan, asked.headers['last-event-id'])
+    const resumed = resumedAfter(wanted.plan, asked.headers['last-event-id'])
     const none: SequenceAnswer = { kind: 'head', status: 204, fields: { 'Cache-Control': LIVE['Cache-Control'] } }
     return resumed.count === 0 ? none : this.#answer(asked, { ...wanted, plan: resumed, none })
   }
@@ -209,21 +239,66 @@ export class SequenceEndpoint {
     try {
       return planTerms(this.#bounds(format, asked), start, limit)
     } catch (error) {
-      const size = error instanceof ExcessiveTerms ? limit : undefined
-      const known = size === undefined ? undefined : this.#known(asked, format, { start, size })
+      const known = error instanceof ExcessiveTerms ? this.#known(asked, format, start, limit) : undefined
       if (known === undefined) throw error
       return known
     }
   }
 
   /** Terms that the client names the tag of. */
-  #known(asked: Asked, format: TermFormat, { start, size }: Omit<TermPlan, 'count'>): TermPlan | undefined {
-    const count = Math.max(0, Math.min(size, (this.#settings.sequence.length ?? Infinity) - start))
-    const tag = this.#tag(format, start, count)
+  #known(asked: Asked, format: TermFormat, start: number, limit: number | undefined): TermPlan | undefined {
     const ifNoneMatch = asked.headers['if-none-match']
     // Any will do for *, so that the client may have none.
-    if (tag === undefined || ifNoneMatch?.trim() === '*' || !matchesAny(ifNoneMatch, tag)) return undefined
-    return { start, size, count }
+    if (limit === undefined || ifNoneMatch === undefined || ifNoneMatch.trim() === '*') return undefined
+    const count = Math.max(0, Math.min(limit, (this.#settings.sequence.length ?? Infinity) - start))
+    const tag = this.#tag(format, start, count)
+    if (tag === undefined || !matchesAny(ifNoneMatch, tag)) return undefined
+    return { start, size: limit, count }
+  }
+
+  /** Only whole pages are computed in the background: streams begin at once. */
+  #admission(asked: Asked, format: TermFormat, start: number, limit: number | undefined): Admitted {
+    const { job } = this.#settings.limits
+    const known = this.#known(asked, format, start, limit)
+    if (job === undefined || format.isStream || known !== undefined) {
+      return { kind: 'now', plan: known ?? this.#plan(asked, format, start, limit) }
+    }
+    const prefersLater = prefersAsync(asked.headers.prefer) && !asked.isHead
+    const admission = admitPage(this.#bounds(format, asked), job, { start, limit, prefersLater })
+    if (admission.kind === 'refused') throw admission.error
+    return admission
+  }
+
+  /**
+   * The page where it is there already or may be gone on to, else a job. Vary does not name Prefer: a 202 is never stored,
+   * and who has a page may give it to those who would rather not have waited for it (RFC 7240 section 2).
+   */
+  async #later(
+    asked: Asked,
+    format: TermFormat,
+    { plan, instead }: Extract<Admitted, { kind: 'later' }>,
+    wantedOf: (plan: TermPlan) => Wanted,
+  ): Promise<SequenceAnswer> {
+    const jobs = this.#jobs as JobEndpoint
+    const continued = instead === undefined ? await this.#continued(asked, format, plan) : undefined
+    if (continued !== undefined) return this.#answer(asked, wantedOf(continued))
+    if (asked.isHead) return { kind: 'head', status: 202, fields: { 'Cache-Control': 'no-store' } }
+    const reader = await jobs.finished(plan)
+    if (reader !== undefined) return this.#answer(asked, { ...wantedOf(plan), reader })
+    const answer = await jobs.accept(asked, plan, prefersAsync(asked.headers.prefer))
+    return answer.kind === 'problem' && instead !== undefined ? this.#answer(asked, wantedOf(instead)) : answer
+  }
+
+  /** What is too much where nothing is kept, and not where the terms before it are. */
+  async #continued(asked: Asked, format: TermFormat, { start, size }: TermPlan): Promise<TermPlan | undefined> {
+    asked.kept = await this.#settings.reader.keptBefore(start)
+    if (asked.kept === undefined) return undefined
+    try {
+      return planTerms(this.#bounds(format, asked), start, size)
+    } catch (error) {
+      if (error instanceof ExcessiveTerms) return undefined
+      throw error
+    }
   }
 
   #bounds({ isStream }: TermFormat, { kept }: Asked): TermBounds {
@@ -275,8 +350,8 @@ export class SequenceEndpoint {
 
   async #read({ response }: Asked, wanted: Wanted): Promise<SequenceAnswer> {
     const { plan, format, status, fields, linksOf, none } = wanted
-    const { reader, heartbeat, sequence } = this.#settings
-    const read = await readTerms(response, reader, {
+    const { heartbeat, sequence } = this.#settings
+    const read = await readTerms(response, wanted.reader ?? this.#settings.reader, {
       sequence: sequence.id,
       span: plan,
       format,
@@ -339,10 +414,17 @@ function pathBelow(prefix: string, path: string): string | undefined {
 function routeOf(path: string): Route | undefined {
   if (path === '/') return { kind: 'root' }
   const [, terms, index, ...rest] = path.split('/')
+  if (terms === 'jobs') return jobRouteOf(index, rest)
   if (terms !== 'terms') return undefined
   if (index === undefined || (index === '' && rest.length === 0)) return { kind: 'terms' }
   if (rest.length > 0) return undefined
   return index === 'stream' ? { kind: 'stream' } : { kind: 'term', index }
+}
+
+function jobRouteOf(id: string | undefined, rest: readonly string[]): Route | undefined {
+  if (id === undefined || id === '') return undefined
+  if (rest.length === 0) return { kind: 'job', id }
+  return rest.length === 1 && rest[0] === 'terms' ? { kind: 'job-terms', id } : undefined
 }
 
 function numberOf({ asked }: OwnParameters, name: string, least: number): number | undefined {
@@ -405,13 +487,8 @@ function refused(error: PageError): SequenceAnswer {
   return { kind: 'problem', problem: termsProblem(error), fields: { 'Content-Range': error.contentRange } }
 }
 
-function problem(status: number, title: string, detail: string, fields: PageFields = {}): SequenceAnswer {
-  const content: Problem = { status, title, detail }
-  return { kind: 'problem', problem: content, fields }
-}
-
-function notAllowed(): SequenceAnswer {
-  return problem(405, 'Method Not Allowed', `It takes ${METHODS}`, { Allow: METHODS })
+function notAllowed(methods: string): SequenceAnswer {
+  return problem(405, 'Method Not Allowed', `It takes ${methods}`, { Allow: methods })
 }
 
 function notUpgraded({ root, isHttp1 }: Asked): SequenceAnswer {

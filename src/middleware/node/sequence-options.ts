@@ -2,6 +2,7 @@ import { validateHeaderValue } from 'node:http'
 import { duration, flag, knownOptions, numberBetween, oneOf, positiveInteger, quote } from '../../core/options.ts'
 import type { Sequence } from '../../core/sequence/contract.ts'
 import type { CountedNumbers } from '../../core/sequence/formats.ts'
+import { type JobOptions, Jobs } from '../../core/sequence/jobs.ts'
 import { keptReader } from '../../core/sequence/kept-reader.ts'
 import type { AnswerLimits } from '../../core/sequence/term-plan.ts'
 import type { TermPool } from '../../core/sequence/term-pool.ts'
@@ -34,6 +35,11 @@ export interface SequenceRouterOptions {
   /** The most that one answer may be, by prediction: what would be more is refused before anything is computed. */
   readonly limits?: SequenceLimits | undefined
   /**
+   * What is computed in the background: pages that are more than `limits.page` and no more than `limits.job`, and those
+   * that are asked for with `Prefer: respond-async`. false: nothing.
+   */
+  readonly jobs?: JobOptions | false | undefined
+  /**
    * Whether the root also answers `?count=n`, with `{ "results": [...] }` of numbers. `exact`: a number that not every
    * reader of JSON could hold, beyond 2^53 - 1, is a string; `numbers`: all are numbers. Default: it does not.
    */
@@ -58,6 +64,8 @@ export interface SequenceLimits {
   readonly page?: Partial<AnswerLimits> | undefined
   /** Of what is sent as it comes: arrays, NDJSON and event streams. Default 1,000,000 terms, 256 MiB, 30,000 ms. */
   readonly stream?: Partial<AnswerLimits> | undefined
+  /** Of pages that are computed in the background. Default 1,000,000 terms, 64 MiB, 60,000 ms. */
+  readonly job?: Partial<AnswerLimits> | undefined
 }
 
 export interface SequenceCacheControl {
@@ -75,7 +83,10 @@ export interface SequenceSettings {
   readonly sequence: Sequence
   readonly reader: TermReader
   readonly limit: number
-  readonly limits: { readonly page: AnswerLimits; readonly stream: AnswerLimits }
+  /** `job`: undefined where nothing is computed in the background. */
+  readonly limits: Readonly<Record<'page' | 'stream', AnswerLimits>> & { readonly job: AnswerLimits | undefined }
+  /** Undefined where nothing is computed in the background. */
+  readonly jobs: Jobs | undefined
   readonly counted: CountedNumbers | undefined
   readonly cacheControl: { readonly fixed: string | undefined; readonly open: string | undefined }
   readonly isAbsolute: boolean
@@ -87,32 +98,37 @@ export interface SequenceSettings {
 const MB = 1024 * 1024
 const PAGE: AnswerLimits = { count: 1_000, bytes: 32 * MB, time: 1_000 }
 const STREAM: AnswerLimits = { count: 1_000_000, bytes: 256 * MB, time: 30_000 }
+const JOB: AnswerLimits = { count: 1_000_000, bytes: 64 * MB, time: 60_000 }
 const KNOWN = [
-  ...['sequence', 'store', 'blockSize', 'storeTimeout', 'workers', 'limit', 'limits'],
+  ...['sequence', 'store', 'blockSize', 'storeTimeout', 'workers', 'limit', 'limits', 'jobs'],
   ...['counted', 'cacheControl', 'absolute', 'heartbeat', 'prefix', 'websocket'],
 ]
 
 /** @throws TypeError or RangeError with the value quoted. */
 export function sequenceSettings(options: SequenceRouterOptions): SequenceSettings {
   knownOptions('sequenceRouter', options, KNOWN)
-  const { store, blockSize, storeTimeout, limits, counted, absolute, heartbeat, prefix = '', websocket } = options ?? {}
+  const { store, blockSize, storeTimeout, limits, jobs, counted, absolute, heartbeat, prefix = '' } = options ?? {}
   const sequence = sequenceOption(options?.sequence)
-  knownOptions('limits', limits, ['page', 'stream'])
+  knownOptions('limits', limits, ['page', 'stream', 'job'])
   const page = limitsOption('limits.page', limits?.page, PAGE)
   const limit = positiveInteger('limit', options.limit, Math.min(100, page.count))
   if (limit > page.count) throw new RangeError(`limit must be at most limits.page.count, ${page.count}, not ${limit}`)
+  const reader = keptReader(sequence, { store, blockSize, storeTimeout, pool: workersOption(options.workers) })
+  const stream = limitsOption('limits.stream', limits?.stream, STREAM)
+  const job = limitsOption('limits.job', limits?.job, JOB)
   return {
     sequence,
-    reader: keptReader(sequence, { store, blockSize, storeTimeout, pool: workersOption(options.workers) }),
+    reader,
     limit,
-    limits: { page, stream: limitsOption('limits.stream', limits?.stream, STREAM) },
+    limits: { page, stream, job: jobs === false ? undefined : job },
+    jobs: jobs === false ? undefined : new Jobs(sequence, { reader, store, storeTimeout }, jobs),
     counted:
       counted === undefined ? undefined : oneOf<CountedNumbers>('counted', counted, ['exact', 'numbers'], 'exact'),
     cacheControl: cacheControlOption(options.cacheControl, sequence.deterministic),
     isAbsolute: flag('absolute', absolute, true),
     heartbeat: duration('heartbeat', heartbeat, 15_000),
     prefix: prefixOption(prefix === '*' ? undefined : prefix),
-    websocket: websocketSettings(websocket),
+    websocket: websocketSettings(options.websocket),
   }
 }
 

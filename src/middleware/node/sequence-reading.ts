@@ -3,6 +3,7 @@ import { eventChannel } from '../../core/events.ts'
 import type { TermFormat } from '../../core/sequence/formats.ts'
 import { TermPoolError } from '../../core/sequence/term-pool.ts'
 import type { TermReader, TermSpan } from '../../core/sequence/term-reader.ts'
+import { jobProblem } from './job-problem.ts'
 import { signalOf } from './page-endpoint.ts'
 import { type Problem, poolProblem, refusal } from './problem.ts'
 import { refusedCall } from './refused.ts'
@@ -38,7 +39,7 @@ const broken = eventChannel('breakwater:sequence:broken')
  */
 export async function readTerms(
   response: ServerResponse,
-  reader: TermReader,
+  reader: Pick<TermReader, 'read'>,
   { sequence, span, format, promised, heartbeat, mayEndBroken }: Reading,
 ): Promise<TermsRead> {
   const signal = signalOf(response)
@@ -69,6 +70,8 @@ export async function readTerms(
 
 /** For whoever is outside: without words of what is inside. */
 export function problemOf(error: unknown, index: number): Problem {
+  const ended = jobProblem(error)
+  if (ended !== undefined) return { ...ended, index }
   const refused = refusedCall(error)
   if (refused !== undefined) return { ...refusal(refused, false), index }
   if (error instanceof TermPoolError) return { ...poolProblem(error), index }
