@@ -21,6 +21,7 @@ class Numbers implements TermService {
   readonly reader: TermService['reader'] & TermService['bounds']['reader'] = {
     read: ({ start, count }) => this.#batches(start, Math.min(start + count, this.#end)),
     cost: (_, count) => ({ bytes: count, time: 0 }),
+    keptBefore: async () => undefined,
   }
 
   readonly bounds: TermService['bounds'] = {
@@ -200,7 +201,23 @@ describe('a session', () => {
     }
     const { line, session } = started(service)
     session.hear('{}')
+    await settled()
     expect(line.closed?.code).toBe(1011)
+  })
+
+  test.each([
+    [799, undefined, 1008],
+    [799, 700, 1000],
+    [799, 100, 1008],
+  ])('terms from %i on are judged by what is kept before them: %s', async (start, kept, code) => {
+    const service = new Numbers(10)
+    service.reader.cost = (from, count, before = -1) => ({ bytes: count, time: (from - before) * 100 })
+    service.reader.keptBefore = async () => kept
+    const { line, session } = started(service)
+    session.hear(JSON.stringify({ start, limit: 1, credit: 1 }))
+    await settled()
+    expect(line.closed?.code).toBe(code)
+    expect(line.terms).toEqual(code === 1000 ? [`{"index":${start},"term":${start}}`] : [])
   })
 
   test('the end comes with the last term of the limit, without more credit', async () => {

@@ -3,7 +3,7 @@ import { Credit } from './credit.ts'
 import { orAborted } from './or-aborted.ts'
 import { Pace } from './pace.ts'
 import { PageError } from './page-error.ts'
-import { planTerms, type TermBounds } from './term-plan.ts'
+import { ExcessiveTerms, planTerms, type TermBounds } from './term-plan.ts'
 import {
   type Closing,
   closingOf,
@@ -29,7 +29,7 @@ export interface TermChannel {
 
 /** What sessions serve. */
 export interface TermService {
-  readonly reader: Pick<TermReader, 'read'>
+  readonly reader: Pick<TermReader, 'read' | 'keptBefore'>
   readonly bounds: TermBounds
   /** What a client is told of its own mistake. */
   refusalOf(error: PageError): ToldProblem
@@ -80,7 +80,7 @@ export class TermSession {
   #act(heard: Heard): void {
     switch (heard.type) {
       case 'asked':
-        this.#begin(heard.asked)
+        void this.#begin(heard.asked)
         return
       case 'credited':
         this.#credit.add(heard.credit)
@@ -90,14 +90,30 @@ export class TermSession {
     }
   }
 
-  #begin({ start, limit, credit }: TermsAsked): void {
+  async #begin({ start, limit, credit }: TermsAsked): Promise<void> {
     this.#phase = 'serving'
     this.#credit.add(credit)
+    let span: TermSpan
     try {
-      void this.#serve(planTerms(this.#service.bounds, start, limit))
+      span = await this.#plan(start, limit)
     } catch (error) {
       const isRefused = error instanceof PageError
+      if (this.#leaving.signal.aborted) return
       this.#fail(isRefused ? this.#service.refusalOf(error) : this.#service.failureOf(error, start))
+      return
+    }
+    await this.#serve(span)
+  }
+
+  /** What is too much where nothing is kept may not be where the terms before it are: the store is asked only then. */
+  async #plan(start: number, limit: number | undefined): Promise<TermSpan> {
+    const { bounds, reader } = this.#service
+    try {
+      return planTerms(bounds, start, limit)
+    } catch (error) {
+      const kept = error instanceof ExcessiveTerms ? await reader.keptBefore(start) : undefined
+      if (kept === undefined) throw error
+      return planTerms({ ...bounds, kept }, start, limit)
     }
   }
 

@@ -1,5 +1,10 @@
 /** What routers load when they first need it, and what lint lets this file alone import. */
+import type { TermSockets } from '../../adapters/websocket/term-sockets.ts'
 import { type TermPool, TermPoolError, WORTH_A_WORKER } from '../../core/sequence/term-pool.ts'
+import type { TermService } from '../../core/sequence/term-session.ts'
+import { loadPeer } from '../../core/store/errors.ts'
+
+export type { TermSockets }
 
 /** The pool that all routers of the process share unless they are given one. */
 export const sharedPool: TermPool = {
@@ -16,4 +21,11 @@ async function loadPool(): Promise<TermPool> {
   } catch (cause) {
     throw new TermPoolError('unavailable', 'The pool of workers could not be loaded', { cause })
   }
+}
+
+/** Clients over WebSocket of one router. @throws StoreError that says how to install the package ws. */
+export async function termSockets(service: TermService, heartbeat: number): Promise<TermSockets> {
+  const load = () => import('../../adapters/websocket/term-sockets.ts')
+  const { TermSockets } = await loadPeer('ws', load, 'WebSocket of sequenceRouter')
+  return new TermSockets(service, heartbeat)
 }

@@ -4,10 +4,10 @@ import { eventChannel } from '../../core/events.ts'
 import { splitTarget } from '../../core/sequence/query.ts'
 import { TERMS_PROTOCOL } from '../../core/sequence/term-protocol.ts'
 import type { TermService } from '../../core/sequence/term-session.ts'
+import { type TermSockets, termSockets } from './first-use.ts'
 import type { SequenceSettings } from './sequence-options.ts'
 import { termsProblem } from './sequence-problem.ts'
 import { problemOf } from './sequence-reading.ts'
-import { type TermSockets, termSockets } from './sequence-sockets.ts'
 import { mayConnect } from './upgrade-origin.ts'
 
 /** What a router does beside answering requests: it takes connections that become WebSockets. */
