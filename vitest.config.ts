@@ -20,8 +20,9 @@ export default defineConfig({
     environment: 'node',
     // Processes, not threads: tests change the global dispatcher, send signals and start servers.
     pool: 'forks',
-    testTimeout: 15_000,
-    hookTimeout: 15_000,
+    // A hang ends, and a machine with much else to do does not fail.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

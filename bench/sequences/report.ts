@@ -1,5 +1,8 @@
 import { machine } from '../machine.ts'
+import { type Figures, generatorName, ratio } from '../servers.ts'
+import { median, middleHalf } from '../statistics.ts'
 import type { PageFigures } from './measure.ts'
+import { PAGE, SERVER_NAMES, type ServerName } from './servers.ts'
 
 export interface Bar {
   readonly what: string
@@ -8,7 +11,7 @@ export interface Bar {
   readonly reached: boolean
 }
 
-export function bars(pages: readonly PageFigures[]): Bar[] {
+export function pageBars(pages: readonly PageFigures[]): Bar[] {
   const at = (start: number, count: number): PageFigures | undefined =>
     pages.find(({ scenario }) => scenario.start === start && scenario.count === count)
   return [
@@ -19,8 +22,21 @@ export function bars(pages: readonly PageFigures[]): Bar[] {
   ]
 }
 
+/** CPU of an answer that computes nothing, by that of what stands beside it. */
+export function serverBars(figures: Figures): Bar[] {
+  return [
+    atMost('304 in Express, by a route that only ends a 304', figures, ['sequence, 304', 'route, 304'], 1.15),
+    atMost(
+      'a page from `cache()`, by a hit of the same content',
+      figures,
+      ['sequence, cached', 'handler, cached'],
+      1.05,
+    ),
+  ]
+}
+
 /** docs/benchmarks-sequences.md */
-export function report(pages: readonly PageFigures[]): string {
+export function report(pages: readonly PageFigures[], servers: Figures): string {
   return `# Benchmarks of sequences
 
 Written by \`npm run build && node bench/sequences/main.ts\`.
@@ -39,9 +55,11 @@ Written by \`npm run build && node bench/sequences/main.ts\`.
 
 | so many times faster | bar | figure | |
 | --- | --- | --- | --- |
-${bars(pages)
-  .map(({ what, bar, figure, reached }) => `| ${what} | ${bar} | ${figure} | ${reached ? 'reached' : 'not reached'} |`)
-  .join('\n')}
+${barRows(pageBars(pages))}
+
+| CPU over HTTP | bar | figure | |
+| --- | --- | --- | --- |
+${barRows(serverBars(servers))}
 
 ## Figures
 
@@ -50,7 +68,32 @@ ms of CPU for one page. \`predicted\` is what \`fibonacci.cost\` says of the fre
 | n | terms | rounds | bigints | fresh | next | stored | predicted |
 | --- | --- | --- | --- | --- | --- | --- | --- |
 ${pages.map(row).join('\n')}
+
+## Over HTTP
+
+CPU of a server for one request, in a process of its own: \`${PAGE}\`, by ${generatorName}, 304s by
+sockets of our own. All servers are alive all the time and measured in turns; median, and the middle half of the rounds.
+
+| server in Express 5 | µs a request | middle half |
+| --- | --- | --- |
+${SERVER_NAMES.map((name) => serverRow(name, servers.get(name) ?? [])).join('\n')}
+
+The route that only ends a 304 sends no field of its own. The one with the same fields sends \`ETag\`, \`Cache-Control\`,
+\`Vary\` and \`Accept-Ranges\` as the sequence does, without having to find out what they are.
 `
+}
+
+function barRows(bars: readonly Bar[]): string {
+  return bars
+    .map(
+      ({ what, bar, figure, reached }) => `| ${what} | ${bar} | ${figure} | ${reached ? 'reached' : 'not reached'} |`,
+    )
+    .join('\n')
+}
+
+function serverRow(name: ServerName, figures: readonly number[]): string {
+  const [lower, upper] = middleHalf(figures)
+  return `| ${name} | ${median(figures).toFixed(1)} | ${lower.toFixed(1)} to ${upper.toFixed(1)} |`
 }
 
 function row({ scenario, bigints, fresh, next, stored, predicted }: PageFigures): string {
@@ -62,4 +105,10 @@ function row({ scenario, bigints, fresh, next, stored, predicted }: PageFigures)
 function atLeast(what: string, multiple: number | undefined, least: number): Bar {
   const figure = multiple === undefined ? 'not measured' : `${multiple.toFixed(1)} x`
   return { what, bar: `≥ ${least} x`, figure, reached: (multiple ?? 0) >= least }
+}
+
+function atMost(what: string, figures: Figures, [of, to]: readonly [ServerName, ServerName], most: number): Bar {
+  // `ratio` says how often the first fits into the second.
+  const multiple = 1 / ratio(figures, of, to)
+  return { what, bar: `≤ ${most} x`, figure: `${multiple.toFixed(2)} x`, reached: multiple <= most }
 }

@@ -196,7 +196,7 @@ describe.each(subjects)('$name', (subject) => {
 
     test('given a framing is refused with a whole answer where nothing is acceptable', async () => {
       const server = await serving((response) =>
-        response.writeHead(200, { ...plain, 'Transfer-Encoding': 'chunked' }).end(text),
+        response.setHeader('Transfer-Encoding', 'chunked').writeHead(200, plain).end(text),
       )
       const lines = ['Accept-Encoding: *;q=0', 'Connection: close']
       const [answer, ...more] = answersIn(await sendRaw(server.port, requestText({ path: '/', lines })))
@@ -640,6 +640,13 @@ describe.each(subjects)('$name', (subject) => {
       ['held bytes', (response: ServerResponse) => void response.write('held')],
       ['a stream', (response: ServerResponse) => void response.write(newText(200_000))],
       ['content in a thread', (response: ServerResponse) => void response.end(newText(100_000))],
+      [
+        'content in a thread, and more behind its end',
+        (response: ServerResponse) => {
+          response.end(newText(100_000))
+          response.write('late')
+        },
+      ],
       [
         'a stream that has ended',
         (response: ServerResponse) => {

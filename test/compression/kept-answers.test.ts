@@ -5,11 +5,13 @@ import { gunzipSync } from 'node:zlib'
 import express, { type RequestHandler } from 'express'
 import Koa from 'koa'
 import { request } from 'undici'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { ContentNames } from '../../src/core/compression/content-names.ts'
 import { Compressor, memoryStore, ResponseCache } from '../../src/index.ts'
 import * as forExpress from '../../src/middleware/express/index.ts'
 import * as forKoa from '../../src/middleware/koa/index.ts'
 import { shield } from '../../src/middleware/node/index.ts'
+import { ManualClock } from '../support/engine.ts'
 
 const content = 'a page of some length, '.repeat(200)
 const fields = {
@@ -25,6 +27,7 @@ let server: Server | undefined
 afterEach(() => {
   server?.close()
   server = undefined
+  vi.restoreAllMocks()
 })
 
 /** Asks a listener three times: the second and third answers come from its cache. */
@@ -144,5 +147,51 @@ describe('an answer that the cache keeps and that was encoded before', () => {
       expect((await third(listener, coding)).headers['content-encoding']).toBe(coding)
     }
     expect((await third(listener, 'identity')).headers).not.toHaveProperty('content-encoding')
+  })
+
+  test('is planned once for each coding, whichever are asked for in turn', async () => {
+    const compressor = new Compressor({ store: memoryStore() })
+    const clock = new ManualClock()
+    const cache = new ResponseCache({ clock, store: memoryStore({ clock }) })
+    const listener = shield((_request, response) => void response.writeHead(200, fields).end(content), {
+      cache,
+      compression: compressor,
+    })
+    const codings = ['gzip', 'br', 'zstd']
+    for (const coding of codings) await third(listener, coding)
+    const planned = vi.spyOn(compressor, 'keyOf')
+    for (const coding of [...codings, ...codings]) {
+      const { headers } = await third(listener, coding)
+      expect([headers['cache-status'], headers['content-encoding']]).toEqual([expect.stringMatching(/hit/), coding])
+    }
+    // Its lines are the same for a whole second.
+    expect(planned).not.toHaveBeenCalled()
+  })
+
+  test.each([
+    ['a type that does not become smaller', { 'Content-Type': 'image/png' }, 100_000],
+    ['no-transform', { 'Content-Type': 'text/plain', 'Cache-Control': 'max-age=60, no-transform' }, 100_000],
+    ['more than is remembered', { 'Content-Type': 'text/plain' }, 1_100_000],
+  ])('is not looked at where there cannot be one: %s', async (_what, head, size) => {
+    const names = vi.spyOn(ContentNames.prototype, 'of')
+    const cache = new ResponseCache({ store: memoryStore() })
+    const listener = shield((_request, response) => void response.writeHead(200, head).end(Buffer.alloc(size, 'a')), {
+      cache: { cache, ttl: 60_000 },
+      compression: { store: memoryStore() },
+    })
+    expect((await third(listener)).headers['cache-status']).toMatch(/hit/)
+    expect(names).not.toHaveBeenCalled()
+  })
+
+  test('is framed as the response says already', async () => {
+    const outside: RequestHandler = (_request, response, next) => {
+      response.setHeader('Transfer-Encoding', 'chunked')
+      next()
+    }
+    const { headers, bytes } = await third(expressApp(new Compressor({ store: memoryStore() }), outside))
+    expect(gunzipSync(bytes).toString()).toBe(content)
+    expect(headers['cache-status']).toMatch(/hit/)
+    expect(headers['transfer-encoding']).toBe('chunked')
+    expect(headers).not.toHaveProperty('content-length')
   })
 })

@@ -179,7 +179,10 @@ describe('keys', () => {
     [{ keys: [] }, /the first one signs, all are good for reading/],
     [{ keys: [old, old] }, /ids that differ/],
     [{ keys: [{ id: '', secret: old.secret }] }, /keys\[0\].id must be/],
-    [{ keys: [old], lifetime: 0 }, /lifetime must be milliseconds/],
+    [{ keys: [old], lifetime: 0 }, /lifetime must be a number from 1000 to 2073600000, not 0/],
+    // Seconds, as it seems.
+    [{ keys: [old], lifetime: 600 }, /lifetime must be a number from 1000/],
+    [{ keys: [old], lifetime: Infinity }, /lifetime must be a number from 1000/],
     [{ keys: [old], clock: {} }, /clock must have/],
     [{ keys: [old], ttl: 1 }, /no option 'ttl'/],
   ])('%o is refused', (options, message) => {

@@ -345,6 +345,15 @@ describe('which mode a request means', () => {
   })
 })
 
+test('a name may go on where another one ends', () => {
+  const options = { names: { size: 'page[size]' }, modes: ['page'] } as const
+  const got = page(options, '/books?page=2&page[size]=5', 100)
+  expect([got.items[0], got.links.next]).toEqual([5, '?page=3&page%5Bsize%5D=5'])
+  for (const query of ['page[number]=2', 'page[size][]=5', 'page[size]=5&page[size]=5']) {
+    expect([query, thrownBy(() => page(options, `/books?${query}`, 100)).status]).toEqual([query, 400])
+  }
+})
+
 describe('parameters that are not ours', () => {
   test.each([
     ['a=1&page=2&b=2', 'a=1&b=2'],

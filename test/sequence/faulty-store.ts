@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { StoreCapabilities } from '../../src/core/store/capabilities.ts'
 import { localCapabilities } from '../../src/core/store/local-capabilities.ts'
-import { memoryStore } from '../../src/core/store/memory.ts'
+import { type MemoryStore, memoryStore } from '../../src/core/store/memory.ts'
 import type { Store } from '../../src/core/store/store.ts'
 
 /** What a store can be asked for. */
@@ -15,7 +15,7 @@ export class FaultyStore {
   /** ms that each read takes. */
   delay = 0
   /** What it keeps and whom it gave the right to write: here no faults strike. */
-  readonly kept: Store = memoryStore()
+  readonly kept: MemoryStore = memoryStore()
   readonly capabilities: StoreCapabilities = localCapabilities()
   readonly #released = Promise.withResolvers<void>()
 

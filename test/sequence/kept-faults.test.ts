@@ -3,7 +3,7 @@ import { keepTerms } from '../../src/core/sequence/keep-terms.ts'
 import { defineSequence, type Sequence } from '../../src/index.ts'
 import { ManualClock } from '../support/engine.ts'
 import { type Fault, FaultyStore, type Part } from './faulty-store.ts'
-import { expected, never, squares, termsOf } from './kept-squares.ts'
+import { expected, never, squares, termsOf, watched } from './kept-squares.ts'
 
 const blockSize = 10
 const storeTimeout = 10
@@ -46,8 +46,10 @@ describe.each<Fault>(['fails', 'hangs'])('a store that %s', (fault) => {
     store.faults.leases = fault
     const clock = new ManualClock()
     const { sequence, computed } = squares()
-    const source = keepTerms(sequence, { store: store.client(), blockSize, storeTimeout, clock })
-    expect(await termsOf(source, 500, 520)).toEqual(expected(500, 520))
+    const { sequence: seen, begun } = watched(sequence)
+    const source = keepTerms(seen, { store: store.client(), blockSize, storeTimeout, clock })
+    expect(await termsOf(source, 500, 540)).toEqual(expected(500, 540))
+    expect(begun()).toBe(1)
     // Each block on the way is written, and no more is read for it.
     expect(store.calls.reads).toBeLessThan(20)
     expect(await termsOf(source, 600, 610)).toEqual(expected(600, 610))
@@ -143,11 +145,19 @@ describe('a writer', () => {
 })
 
 describe('while another process has the right to write', () => {
+  /** Until it has looked for the other one's blocks some times. */
+  const looks = async (store: FaultyStore) => {
+    const asked = store.calls.leases
+    await expect.poll(() => store.calls.leases).toBeGreaterThan(asked + 6)
+  }
   const waiting = async (store: FaultyStore, clock: ManualClock, start: number, end: number) => {
-    await store.capabilities.setIfAbsent(leaseKey, Buffer.from('lease of another'), 60_000)
+    const take = () => store.capabilities.setIfAbsent(leaseKey, Buffer.from('lease of another'), 60_000)
+    // Whoever filled the store may not have given it back yet.
+    await expect.poll(take).toBe(true)
     const { sequence, computed } = squares()
-    const reading = termsOf(keepTerms(sequence, { store: store.client(), blockSize, clock }), start, end)
-    return { reading, computed }
+    const { sequence: seen, begun } = watched(sequence)
+    const reading = termsOf(keepTerms(seen, { store: store.client(), blockSize, clock }), start, end)
+    return { reading, computed, begun }
   }
 
   test('its blocks are read as they land', async () => {
@@ -158,18 +168,27 @@ describe('while another process has the right to write', () => {
     const another = new FaultyStore()
     await termsOf(keepTerms(squares().sequence, { store: another.client(), blockSize }), 0, 20)
     for (const n of [0, 1])
-      store.kept.set(`${prefix} block ${n}`, another.kept.get(`${prefix} block ${n}`) as never, 60_000)
+      void store.kept.set(`${prefix} block ${n}`, another.kept.get(`${prefix} block ${n}`) as never, 60_000)
     expect(await reading).toEqual(expected(0, 20))
     expect(computed).toEqual([])
   })
 
-  test('a block that is gone behind it is computed here', async () => {
+  test('blocks that are gone behind it are computed here in one walk, those before it are waited for', async () => {
     const store = new FaultyStore()
     await termsOf(keepTerms(squares().sequence, { store: store.client(), blockSize }), 0, 90)
-    for (const n of [2, 3]) store.kept.delete(`${prefix} block ${n}`)
-    const { reading, computed } = await waiting(store, new ManualClock(), 30, 60)
-    expect(await reading).toEqual(expected(30, 60))
-    expect(computed).toEqual(Array.from({ length: 20 }, (_, i) => 20 + i))
+    for (const n of [2, 3, 4, 7, 8]) void store.kept.delete(`${prefix} block ${n}`)
+    const { reading, computed, begun } = await waiting(store, new ManualClock(), 40, 100)
+    // A gap's beginning is looked for in steps that double, so that block 1 is made as well.
+    const gaps = [10, 20, 30, 40, 70, 80].flatMap((from) => Array.from({ length: blockSize }, (_, i) => from + i))
+    await expect.poll(() => computed).toEqual(gaps)
+    await looks(store)
+    expect(computed).toEqual(gaps)
+    expect(begun()).toBe(2)
+    const another = new FaultyStore()
+    await termsOf(keepTerms(squares().sequence, { store: another.client(), blockSize }), 0, 100)
+    void store.kept.set(`${prefix} block 9`, another.kept.get(`${prefix} block 9`) as never, 60_000)
+    expect(await reading).toEqual(expected(40, 100))
+    expect(computed).toEqual(gaps)
   })
 
   test.each<[string, Part[]]>([
@@ -180,13 +199,9 @@ describe('while another process has the right to write', () => {
     for (const part of parts) store.faults[part] = 'fails'
     const clock = new ManualClock()
     const { reading, computed } = await waiting(store, clock, 0, 40)
-    const looks = async () => {
-      const asked = store.calls.leases
-      await expect.poll(() => store.calls.leases).toBeGreaterThan(asked + 6)
-    }
-    await looks()
+    await looks(store)
     clock.pass(9)
-    await looks()
+    await looks(store)
     expect(computed).toEqual([])
     clock.pass(2)
     expect(await reading).toEqual(expected(0, 40))

@@ -1,7 +1,7 @@
 /** A sequence whose terms are kept, and what reads them. */
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import type { TermSource } from '../../src/core/sequence/keep-terms.ts'
-import { defineSequence } from '../../src/index.ts'
+import { defineSequence, type Sequence } from '../../src/index.ts'
 
 /** Squares, which cannot be entered anywhere; tells what it computes. */
 export function squares({ length, failsAt }: { length?: number; failsAt?: number } = {}) {
@@ -35,3 +35,12 @@ export async function termsOf(source: TermSource, start: number, end: number, si
 /** The texts of the terms from `start` up to, but not, `end`. */
 export const expected = (start: number, end: number) =>
   Array.from({ length: end - start }, (_, i) => `${(start + i) ** 2}`)
+
+/** The same, and how often a walk was begun. */
+export function watched<State>(sequence: Sequence<State>): {
+  readonly sequence: Sequence<State>
+  readonly begun: () => number
+} {
+  const states = vi.fn(sequence.states)
+  return { sequence: { ...sequence, states }, begun: () => states.mock.calls.length }
+}

@@ -7,19 +7,10 @@ import { diskStore } from '../../src/adapters/stores/disk.ts'
 import { keepTerms } from '../../src/core/sequence/keep-terms.ts'
 import { primes } from '../../src/core/sequence/primes.ts'
 import type { StoredBody, StoreStreams } from '../../src/core/store/store.ts'
-import { defineSequence, type Events, memoryStore, type Sequence, type Store } from '../../src/index.ts'
+import { defineSequence, type Events, memoryStore, type Store } from '../../src/index.ts'
 import { FaultyStore } from './faulty-store.ts'
-import { expected, never, squares, termsOf } from './kept-squares.ts'
+import { expected, never, squares, termsOf, watched } from './kept-squares.ts'
 import { textsOf } from './texts.ts'
-
-/** The same, and how often a walk was begun. */
-function watched<State>(sequence: Sequence<State>): {
-  readonly sequence: Sequence<State>
-  readonly begun: () => number
-} {
-  const states = vi.fn(sequence.states)
-  return { sequence: { ...sequence, states }, begun: () => states.mock.calls.length }
-}
 
 describe('a reader who comes back for the next block', () => {
   test.each([0, 5])('finds the same walk, with a store that takes %i ms', async (delay) => {
@@ -62,7 +53,7 @@ describe('where blocks are gone', () => {
 
   test('a deep gap is crossed with few questions, and at most twice its length is computed', async () => {
     const store = await filled(1_000)
-    for (let n = 301; n < 1_000; n++) store.kept.delete(`${keys} block ${n}`)
+    for (let n = 301; n < 1_000; n++) void store.kept.delete(`${keys} block ${n}`)
     const { sequence, computed } = squares()
     const source = keepTerms(sequence, { store: store.client(), blockSize })
     expect(await termsOf(source, 1_996, 2_000)).toEqual(expected(1_996, 2_000))
@@ -70,9 +61,19 @@ describe('where blocks are gone', () => {
     expect(computed.length).toBeLessThan(2 * 2 * 700)
   })
 
+  test('what is between two gaps is not computed again', async () => {
+    const store = await filled(100)
+    for (const n of [20, 60]) store.kept.delete(`${keys} block ${n}`)
+    const { sequence, computed } = squares()
+    const source = keepTerms(sequence, { store: store.client(), blockSize })
+    const readings = [termsOf(source, 40, 42), termsOf(source, 120, 122)]
+    expect(await Promise.all(readings)).toEqual([expected(40, 42), expected(120, 122)])
+    expect(computed).toEqual([40, 41, 120, 121])
+  })
+
   test('the last block is found with few questions where the hint is lost', async () => {
     const store = await filled(1_000)
-    store.kept.delete(`${keys} head`)
+    void store.kept.delete(`${keys} head`)
     const { sequence, computed } = squares()
     const source = keepTerms(sequence, { store: store.client(), blockSize })
     expect(await termsOf(source, 2_000, 2_004)).toEqual(expected(2_000, 2_004))

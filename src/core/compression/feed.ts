@@ -150,13 +150,8 @@ export class EncodingFeed {
       else this.#advance()
     }
     this.#gate.enter(() => {
-      if (this.#isOver) return done()
-      try {
-        run(done)
-      } catch (error) {
-        this.#fail(error as Error)
-        done()
-      }
+      if (this.#isOver) done()
+      else run(done)
     })
   }
 

@@ -39,6 +39,15 @@ interface Wish extends Wanted {
   readonly reject: (error: unknown) => void
 }
 
+/** Block `n`, computed. */
+interface Written<State> {
+  readonly n: number
+  readonly texts: readonly string[]
+  readonly last: Mark<State>
+  /** Whether it was written by right: others go by how far that is. */
+  readonly isHead: boolean
+}
+
 /** The block that another process is at, and since when, monotonic ms. */
 interface Seen {
   readonly head: number
@@ -158,8 +167,6 @@ export class BlockWriter<State> {
           const isPast = (this.#smallestWish() ?? Infinity) < seen.head
           const standsStill = this.#clock.monotonic() - seen.since >= STANDSTILL
           if (isPast || standsStill) await this.#write(undefined)
-          // What was written here is no sign of the other one.
-          if (standsStill) seen = { ...seen, head: await this.#blocks.head() }
         }
       }
     } catch (error) {
@@ -253,12 +260,14 @@ export class BlockWriter<State> {
         this.#land(n, texts, false)
         if (texts.length < size) continue
         this.#latest = last
-        await this.#keep(underWay, n, texts, last)
+        await this.#keep(underWay, { n, texts, last, isHead: lease !== undefined })
         texts = []
         n++
-        if (!(await this.#goesOn(n, head, lease))) return
+        if (!(await this.#goesOn(n, { first, head, lease }))) return
       }
-      if (texts.length > 0 && last !== undefined) await this.#keep(underWay, n, texts, last)
+      if (last !== undefined && texts.length > 0) {
+        await this.#keep(underWay, { n, texts, last, isHead: lease !== undefined })
+      }
       this.#landRest(n, { texts, isEnd: true })
     } catch (error) {
       if (!signal.aborted) this.#landRest(n, { texts, isEnd: false, failure: { error } })
@@ -269,14 +278,20 @@ export class BlockWriter<State> {
     }
   }
 
-  /** Whether the walk that came to block `n` goes on with it. */
-  async #goesOn(n: number, head: number, lease: Lease | undefined): Promise<boolean> {
+  /** Whether the walk to block `first` that came to block `n` goes on with it. `head`: what others had written then. */
+  async #goesOn(
+    n: number,
+    { first, head, lease }: { readonly first: number; readonly head: number; readonly lease: Lease | undefined },
+  ): Promise<boolean> {
     if (this.#wishes.size === 0 && this.#expected >= n) await this.#nextWish()
     const smallest = this.#smallestWish()
     if (smallest === undefined || smallest < n) return false
+    if (lease?.isLost === true) return false
+    if (n <= first) return true
     // Others have written it: it is made here only where somebody misses it.
     if (smallest > n && n < head) return false
-    return lease === undefined ? this.#hasFailed : !lease.isLost
+    // Without a lease, another is about to write what comes behind the head.
+    return lease !== undefined || n < head || this.#hasFailed
   }
 
   /** A reader who got a block and is on the way back for the next one. */
@@ -321,10 +336,10 @@ export class BlockWriter<State> {
   }
 
   /** Hands a block to the store; waits for one of them where too many are on their way. */
-  async #keep(underWay: Set<Promise<void>>, n: number, texts: readonly string[], last: Mark<State>): Promise<void> {
+  async #keep(underWay: Set<Promise<void>>, { n, texts, last, isHead }: Written<State>): Promise<void> {
     const state = encodedMark(this.#sequence, last)
     if (state === undefined) return
-    const keeping = this.#blocks.keep(n, { texts, state })
+    const keeping = this.#blocks.keep(n, { texts, state }, isHead)
     const done = keeping.finally(() => underWay.delete(done))
     underWay.add(done)
     if (underWay.size >= MOST_UNDER_WAY) await waitAtMost(Promise.race(underWay), this.#timeout)

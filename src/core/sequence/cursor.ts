@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { type Clock, systemClock } from '../clock.ts'
-import { clockOption, duration, knownOptions, quote } from '../options.ts'
+import { clockOption, knownOptions, numberBetween, quote } from '../options.ts'
 import { derivedKeys, type EncryptionKey, type NamedKey } from '../store/encryption/keys.ts'
 import { CursorError } from './page-error.ts'
 
@@ -53,7 +53,7 @@ export class CursorSigner {
     const ready = derivedKeys(keys, 'breakwater cursors', 'the first one signs, all are good for reading')
     this.#first = ready[0]
     this.#keys = new Map(ready.map((key) => [key.id, key]))
-    this.#lifetime = Math.max(SECOND, duration('lifetime', lifetime, DAY))
+    this.#lifetime = numberBetween('lifetime', lifetime, SECOND, 24 * DAY, DAY)
     this.#clock = clockOption('clock', clock, systemClock)
   }
 

@@ -28,7 +28,7 @@ interface CommonDefinition<State, Term> extends Partial<Codec<State>> {
   readonly id: string
   /** Another one whenever a term, its text, the length or the encoding of a state changes. Default `1`. */
   readonly version?: string | undefined
-  /** How many terms it has at most. Default: endless, or not known. */
+  /** How many terms it has. Default: endless, or not known. */
   readonly length?: number | undefined
   /** Whether `id`, `version` and index alone decide a term, for ever. Default true. */
   readonly deterministic?: boolean | undefined

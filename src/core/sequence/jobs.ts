@@ -154,10 +154,7 @@ export class Jobs {
     const job: Job = { id: '', start, count, chunk: chunkOf(reader, { start, count }) }
     const work = await store.work(job)
     if (work?.status !== 'done') return undefined
-    return {
-      read: (span, { signal }) => this.#finishedTerms(job, work.done, span, signal),
-      cost: (from, most) => reader.cost(from, most),
-    }
+    return { ...reader, read: (span, { signal }) => this.#finishedTerms(job, work.done, span, signal) }
   }
 
   #finishedTerms(job: Job, done: number, { start, count }: TermSpan, signal: AbortSignal): AsyncGenerator<Terms, void> {

@@ -36,6 +36,8 @@ export interface TermSource {
    * @throws the signal's reason; what the sequence throws, after the terms before it.
    */
   read(start: number, end: number, signal: AbortSignal): AsyncGenerator<Terms, void>
+  /** As `keptBefore` of a TermReader. */
+  keptBefore(start: number): Promise<number | undefined>
 }
 
 /**
@@ -67,5 +69,6 @@ function computed<State>(walker: TermWalker<State>): TermSource {
     async *read(start, end, signal) {
       for await (const { index, texts } of walker.walk({ start, count: end - start, signal })) yield { index, texts }
     },
+    keptBefore: async () => undefined,
   }
 }

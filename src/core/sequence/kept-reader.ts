@@ -11,6 +11,7 @@ export function keptReader(sequence: Sequence, options: KeepOptions): TermReader
   const source = keepTerms(sequence, options)
   return {
     read: ({ start, count }, { signal }) => source.read(start, start + count, signal),
-    cost: (start, count) => sequence.cost(start, count),
+    cost: (...asked) => sequence.cost(...asked),
+    keptBefore: (start) => source.keptBefore(start),
   }
 }

@@ -42,6 +42,11 @@ export class KeptTails<State> {
     }
   }
 
+  /** As `keptBefore` of a TermReader. */
+  async keptBefore(start: number): Promise<number | undefined> {
+    return (await this.#find(start - 1))?.index
+  }
+
   async #find(index: number): Promise<Mark<State> | undefined> {
     if (!this.#isWorthKeeping(index)) return undefined
     const body = await keptBody(await this.#store.get(`${this.#prefix} ${index}`))

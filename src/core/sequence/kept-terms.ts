@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { waitAtMost } from '../store/guard.ts'
 import { BlockWriter, type BlockWriterParts, type Landed, type Wanted } from './block-writer.ts'
 import type { Sequence } from './contract.ts'
 import { Pace } from './pace.ts'
@@ -17,12 +18,14 @@ export class KeptTerms<State> {
   readonly #blocks: TermBlocks
   readonly #writer: BlockWriter<State>
   readonly #clock: Clock
+  readonly #timeout: number
 
   constructor(sequence: Sequence<State>, blocks: TermBlocks, parts: BlockWriterParts<State>) {
     this.#sequence = sequence
     this.#blocks = blocks
     this.#writer = new BlockWriter(sequence, blocks, parts)
     this.#clock = parts.clock
+    this.#timeout = parts.timeout
   }
 
   /**
@@ -48,6 +51,11 @@ export class KeptTerms<State> {
       if (isEnd && texts.length <= wanted) return
       index = n * size + wanted
     }
+  }
+
+  /** As `keptBefore` of a TermReader. */
+  keptBefore(start: number): Promise<number | undefined> {
+    return waitAtMost(this.#writer.keptBefore(start), this.#timeout)
   }
 
   async #block(wanted: Wanted, signal: AbortSignal): Promise<Landed> {

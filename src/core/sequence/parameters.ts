@@ -18,7 +18,9 @@ export function ownParameters(query: string, names: readonly string[]): OwnParam
   const asked = new Map<string, string>()
   const kept: QueryParameter[] = []
   for (const parameter of parseQuery(query)) {
-    const name = names.find((own) => parameter.name === own || parameter.name.startsWith(`${own}[`))
+    // One of ours may begin as another one and a bracket do.
+    const same = names.find((own) => parameter.name === own)
+    const name = same ?? names.find((own) => parameter.name.startsWith(`${own}[`))
     if (name === undefined) kept.push(parameter)
     else if (name !== parameter.name || asked.has(name)) {
       throw new PageError(400, `${name} must be given once, and plainly`)

@@ -30,6 +30,7 @@ export function splitTarget(target: string): { readonly path: string; readonly q
 }
 
 function decoded(text: string): string {
+  if (!text.includes('%') && !text.includes('+')) return text
   const spaced = text.replaceAll('+', ' ')
   try {
     return decodeURIComponent(spaced)

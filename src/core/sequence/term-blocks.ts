@@ -36,14 +36,15 @@ export class TermBlocks {
     return body && blockOf(body, this.size)
   }
 
-  /** Resolves when it is there, or the store has failed to take it. */
-  async keep(n: number, block: TermBlock): Promise<void> {
-    if (await this.#store.set(`${this.#prefix} block ${n}`, { meta: {}, body: bytesOf(block) }, LIFETIME)) {
+  /** Resolves when it is there, or the store has failed to take it. `isHead`: whether the head is behind it now. */
+  async keep(n: number, block: TermBlock, isHead: boolean): Promise<void> {
+    const isKept = await this.#store.set(`${this.#prefix} block ${n}`, { meta: {}, body: bytesOf(block) }, LIFETIME)
+    if (isKept && isHead) {
       await this.#store.set(`${this.#prefix} head`, { meta: { blocks: n + 1 }, body: EMPTY }, LIFETIME)
     }
   }
 
-  /** The number of the block after the one that was written last: a hint of where to go on. */
+  /** The number of the block after the one that was written last by right: a hint of where to go on. */
   async head(): Promise<number> {
     const item = await this.#store.latest(`${this.#prefix} head`)
     const { blocks } = (item?.meta ?? {}) as { blocks?: unknown }

@@ -18,6 +18,8 @@ export interface TermBounds {
   readonly limits: AnswerLimits
   /** Terms of an answer whose size is not asked for. */
   readonly limit: number
+  /** The index of a term that reading goes on from, where it is before what is read. */
+  readonly kept?: number | undefined
 }
 
 /** Terms to answer with. */
@@ -27,31 +29,32 @@ export interface TermPlan extends TermSpan {
 }
 
 /** How many of `count` terms from `start` on may be answered with. */
-export function allowedCount({ reader, length, limits }: TermBounds, start: number, count: number): number {
+export function allowedCount({ reader, length, limits, ...bounds }: TermBounds, start: number, count: number): number {
   const most = Math.min(count, limits.count)
   const existing = Math.min(most, remaining(length, start))
   if (existing === 0) return most
-  const verdict = judgeCost(reader, { start, count: existing }, limits)
+  const kept = bounds.kept !== undefined && bounds.kept < start ? bounds.kept : undefined
+  const verdict = judgeCost(reader, { start, count: existing, kept }, limits)
   return verdict.type === 'affordable' ? most : verdict.largestCount
 }
 
 /**
  * Terms from `start` on. Where nobody said how many, there are as many as may be.
  *
- * @throws PageError with status 422 where they cost too much; its `maxSize` says how many may be asked for.
+ * @throws ExcessiveTerms where they cost too much.
  */
 export function planTerms(bounds: TermBounds, start: number, limit: number | undefined): TermPlan {
   const size = limit ?? bounds.limit
   const allowed = allowedCount(bounds, start, size)
   if (allowed === size || (limit === undefined && allowed > 0)) return planOf(bounds, start, allowed)
-  throw tooMuch(start, allowed)
+  throw new ExcessiveTerms(start, allowed)
 }
 
 /**
  * The terms of an item range, or its first ones where all of them were too much (RFC 9110 section 15.3.7); undefined
  * where the range is to be ignored: nobody knows the last terms of what has no known end.
  *
- * @throws PageError with status 416 where there is nothing in it, 422 where not even one term may be had.
+ * @throws PageError with status 416 where there is nothing in it; ExcessiveTerms where not even one term may be had.
  */
 export function planRange(bounds: TermBounds, { first, last, suffix }: RequestedRange): TermPlan | undefined {
   const { length, limits } = bounds
@@ -60,7 +63,7 @@ export function planRange(bounds: TermBounds, { first, last, suffix }: Requested
   if (suffix === 0 || remaining(length, start) === 0 || start + limits.count > LARGEST_END) throw outOfRange(length)
   const wanted = Math.min(last === undefined ? Infinity : last - start + 1, remaining(length, start))
   const size = allowedCount(bounds, start, wanted)
-  if (size === 0) throw tooMuch(start, 0)
+  if (size === 0) throw new ExcessiveTerms(start, 0)
   return planOf(bounds, start, size)
 }
 
@@ -76,7 +79,13 @@ function remaining(length: number | undefined, start: number): number {
   return length === undefined ? Infinity : Math.max(0, length - start)
 }
 
-function tooMuch(start: number, maxSize: number): PageError {
-  const instead = maxSize > 0 ? `ask for ${maxSize} at most` : 'ask for earlier ones'
-  return new PageError(422, `So many terms from index ${start} on are too much for one answer: ${instead}`, { maxSize })
+/** Terms that cost too much for one answer; its `maxSize` says how many may be asked for. Status 422. */
+export class ExcessiveTerms extends PageError {
+  readonly start: number
+
+  constructor(start: number, maxSize: number) {
+    const instead = maxSize > 0 ? `ask for ${maxSize} at most` : 'ask for earlier ones'
+    super(422, `So many terms from index ${start} on are too much for one answer: ${instead}`, { maxSize })
+    this.start = start
+  }
 }

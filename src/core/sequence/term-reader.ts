@@ -18,5 +18,10 @@ export interface TermReader {
    */
   read(span: TermSpan, options: { readonly signal: AbortSignal }): AsyncGenerator<Terms, void>
   /** What reading is predicted to cost, as `cost` of a Sequence. Bytes do not depend on what is kept. */
-  cost(start: number, count: number): Cost
+  cost(start: number, count: number, kept?: number): Cost
+  /**
+   * The index of the last term before `start` that reading would go on from, for `cost`; undefined where there is none,
+   * or the store does not say within its timeout. Computes nothing, never rejects.
+   */
+  keptBefore(start: number): Promise<number | undefined>
 }

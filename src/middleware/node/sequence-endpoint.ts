@@ -12,7 +12,14 @@ import { PageError } from '../../core/sequence/page-error.ts'
 import { targetsAround } from '../../core/sequence/page-links.ts'
 import { integerOf, type OwnParameters, ownParameters } from '../../core/sequence/parameters.ts'
 import { splitTarget } from '../../core/sequence/query.ts'
-import { allowedCount, planRange, planTerms, type TermBounds, type TermPlan } from '../../core/sequence/term-plan.ts'
+import {
+  allowedCount,
+  ExcessiveTerms,
+  planRange,
+  planTerms,
+  type TermBounds,
+  type TermPlan,
+} from '../../core/sequence/term-plan.ts'
 import type { TermReader } from '../../core/sequence/term-reader.ts'
 import type { PageFields } from './page-answer.ts'
 import { digest, originText, TITLES } from './page-endpoint.ts'
@@ -89,8 +96,22 @@ export class SequenceEndpoint {
     if (method === 'OPTIONS') return { kind: 'head', status: 204, fields: { Allow: methods } }
     if (!methods.split(', ').includes(method ?? '')) return notAllowed(methods)
     if ('id' in route && method === 'DELETE') return (this.#jobs as JobEndpoint).cancel(route.id)
+    const asked = new Asked(call, local, query, this.#settings.isAbsolute)
     try {
-      return this.#route(new Asked(call, local, query, this.#settings.isAbsolute), route)
+      return this.#route(asked, route)
+    } catch (error) {
+      if (error instanceof ExcessiveTerms) return this.#again(asked, route, error)
+      if (error instanceof PageError) return refused(error)
+      throw error
+    }
+  }
+
+  /** What is too much where nothing is kept may not be where the terms before it are: the store is asked only then. */
+  async #again(asked: Asked, route: Route, excessive: ExcessiveTerms): Promise<SequenceAnswer> {
+    asked.kept = await this.#settings.reader.keptBefore(excessive.start)
+    if (asked.kept === undefined) return refused(excessive)
+    try {
+      return await this.#route(asked, route)
     } catch (error) {
       if (error instanceof PageError) return refused(error)
       throw error
@@ -140,7 +161,7 @@ export class SequenceEndpoint {
 
   #countedTerms(asked: Asked, format: TermFormat, count: number): SequenceAnswer | Promise<SequenceAnswer> {
     if (acceptedType(asked.headers.accept, [format.type]) === undefined) return notAcceptable()
-    const plan = planTerms(this.#bounds(format), 0, count)
+    const plan = this.#plan(asked, format, 0, count)
     const vary = ['Accept', ...asked.vary]
     return this.#answer(asked, this.#wanted({ plan, format, status: 200, vary, isFixed: false, linksOf: () => '' }))
   }
@@ -152,7 +173,7 @@ export class SequenceEndpoint {
     const index = integerOf('The index of a term', text, 0)
     const none = notFound(sequence.length)
     if (sequence.length !== undefined && index >= sequence.length) return none
-    const plan = planTerms(this.#bounds(format), index, 1)
+    const plan = this.#plan(asked, format, index, 1)
     const query = asked.query === '' ? '' : `?${uriText(asked.query)}`
     const at = (neighbour: number): string => `${asked.root}/terms/${neighbour}${query}`
     const links = [
@@ -174,7 +195,8 @@ export class SequenceEndpoint {
     const named = own.asked.get('format')
     const format = named === undefined ? acceptedFormat(asked.headers) : namedFormat(named)
     if (format === undefined) return notAcceptable()
-    const bounds = this.#bounds(format)
+    const bounds = this.#bounds(format, asked)
+    const linked = { bounds, isKept: this.#settings.sequence.deterministic }
     const hasRanges = format.hasRanges && start === undefined && limit === undefined
     const ranged = hasRanges && !asked.isHead ? this.#range(asked, bounds, format) : undefined
     const wantedOf = (plan: TermPlan): Wanted =>
@@ -184,11 +206,11 @@ export class SequenceEndpoint {
         status: ranged === undefined ? 200 : 206,
         vary: [...(named === undefined ? ['Accept'] : []), ...(hasRanges ? ['Range'] : []), ...asked.vary],
         isFixed: start !== undefined && limit !== undefined,
-        linksOf: (count) => (ranged === undefined ? linksAround(asked, bounds, plan, own, count) : ''),
+        linksOf: (count) => (ranged === undefined ? linksAround(asked, linked, plan, own, count) : ''),
       })
     const admission = ranged === undefined ? this.#admission(asked, format, start ?? 0, limit) : undefined
     if (admission?.kind === 'later') return this.#later(asked, admission, wantedOf)
-    const wanted = wantedOf(ranged ?? admission?.plan ?? planTerms(bounds, start ?? 0, limit))
+    const wanted = wantedOf(ranged ?? admission?.plan ?? this.#plan(asked, format, start ?? 0, limit))
     if (ranged !== undefined) return this.#answer(asked, { ...wanted, none: refused(new PageError(416, NOTHING)) })
     if (!format.isLive) return this.#answer(asked, wanted)
     // A stream that has no more terms than the reader knows must not be opened again (HTML, section 9.2.3).
@@ -208,9 +230,11 @@ export class SequenceEndpoint {
     const { job } = this.#settings.limits
     if (job === undefined || format.isStream) return undefined
     const prefersLater = prefersAsync(asked.headers.prefer) && !asked.isHead
-    const admission = admitPage(this.#bounds(format), job, { start, limit, prefersLater })
-    if (admission.kind === 'refused') throw admission.error
-    return admission
+    const admission = admitPage(this.#bounds(format, asked), job, { start, limit, prefersLater })
+    if (admission.kind !== 'refused') return admission
+    const known = limit === undefined ? undefined : this.#known(asked, format, { start, size: limit })
+    if (known === undefined) throw admission.error
+    return { kind: 'now', plan: known }
   }
 
   /**
@@ -224,8 +248,13 @@ export class SequenceEndpoint {
   ): Promise<SequenceAnswer> {
     const wanted = wantedOf(plan)
     const jobs = this.#jobs as JobEndpoint
-    if (wanted.etag !== undefined && matchesAny(asked.headers['if-none-match'], wanted.etag)) {
+    if (this.#known(asked, wanted.format, plan) !== undefined) {
       return { kind: 'head', status: 304, fields: wanted.fields }
+    }
+    // As for what is refused: it may be less where the terms before it are kept.
+    if (instead === undefined && asked.kept === undefined) {
+      asked.kept = await this.#settings.reader.keptBefore(plan.start)
+      if (asked.kept !== undefined) return this.#terms(asked)
     }
     if (asked.isHead) return { kind: 'head', status: 202, fields: { 'Cache-Control': 'no-store' } }
     const reader = await jobs.finished(plan)
@@ -234,9 +263,31 @@ export class SequenceEndpoint {
     return answer.kind === 'problem' && instead !== undefined ? this.#answer(asked, wantedOf(instead)) : answer
   }
 
-  #bounds({ isStream }: TermFormat): TermBounds {
+  /** What costs too much is as good as any other where the client has it: it will not be read. */
+  #plan(asked: Asked, format: TermFormat, start: number, limit: number | undefined): TermPlan {
+    try {
+      return planTerms(this.#bounds(format, asked), start, limit)
+    } catch (error) {
+      const size = error instanceof ExcessiveTerms ? limit : undefined
+      const known = size === undefined ? undefined : this.#known(asked, format, { start, size })
+      if (known === undefined) throw error
+      return known
+    }
+  }
+
+  /** Terms that the client names the tag of. */
+  #known(asked: Asked, format: TermFormat, { start, size }: Omit<TermPlan, 'count'>): TermPlan | undefined {
+    const count = Math.max(0, Math.min(size, (this.#settings.sequence.length ?? Infinity) - start))
+    const tag = this.#tag(format, start, count)
+    const ifNoneMatch = asked.headers['if-none-match']
+    // Any will do for *, so that the client may have none.
+    if (tag === undefined || ifNoneMatch?.trim() === '*' || !matchesAny(ifNoneMatch, tag)) return undefined
+    return { start, size, count }
+  }
+
+  #bounds({ isStream }: TermFormat, { kept }: Asked): TermBounds {
     const { reader, sequence, limit, limits } = this.#settings
-    return { reader, length: sequence.length, limit, limits: isStream ? limits.stream : limits.page }
+    return { reader, length: sequence.length, limit, limits: isStream ? limits.stream : limits.page, kept }
   }
 
   #wanted(given: {
@@ -317,6 +368,8 @@ class Asked {
   readonly vary: readonly string[]
   /** Whether links have to name scheme and host. */
   readonly isAbsolute: boolean
+  /** The index of a term that reading goes on from; undefined: none, or the store was not asked. */
+  kept: number | undefined = undefined
 
   constructor({ request, response, target, origin }: SequenceCall, local: string, query: string, isAbsolute: boolean) {
     const from = isAbsolute ? originText(origin) : undefined
@@ -382,10 +435,13 @@ function rangeText({ start, count }: TermPlan, length: number | undefined): stri
   return itemContentRange(start, start + count - 1, length)
 }
 
-/** Links to other pages of the same size, or as large as they may be; `count`: how many terms this one has. */
+/**
+ * Links to other pages of the same size, or as large as they may be; `count`: how many terms this one has. `isKept`:
+ * whether the next one goes on from where this one ends.
+ */
 function linksAround(
   asked: Asked,
-  bounds: TermBounds,
+  { bounds, isKept }: { readonly bounds: TermBounds; readonly isKept: boolean },
   { start, size }: TermPlan,
   { kept, asked: own }: OwnParameters,
   count: number | undefined,
@@ -398,7 +454,8 @@ function linksAround(
   const links = Object.entries(targetsAround(place, length, hasMore)).flatMap(([rel, target]) => {
     if (target === undefined) return []
     const index = target.kind === 'index' ? target.index : 0
-    const limit = allowedCount(bounds, index, size)
+    const kept = rel === 'next' && isKept ? index - 1 : bounds.kept
+    const limit = allowedCount({ ...bounds, kept }, index, size)
     // Terms that nobody gets are not told of, but for the next ones: their answer says why.
     if (limit === 0 && rel !== 'next') return []
     const query = [...before, `start=${index}`, `limit=${Math.max(limit, 1)}`].join('&')

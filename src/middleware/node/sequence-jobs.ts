@@ -121,19 +121,16 @@ export class JobEndpoint {
     format: TermFormat,
     fields: PageFields,
   ): Promise<SequenceAnswer> {
-    const reader: TermReader = {
-      read: (span, { signal }) => this.#jobs.follow(job, span.start, signal),
-      cost: (from, count) => this.#settings.reader.cost(from, count),
-    }
+    const read: TermReader['read'] = (span, { signal }) => this.#jobs.follow(job, span.start, signal)
     const { heartbeat, sequence } = this.#settings
     const span = { start, count: Math.max(0, job.start + job.count - start) }
     const reading = { sequence: sequence.id, span, format, promised: undefined, heartbeat, mayEndBroken: true }
     try {
-      const read = await readTerms(response, reader, reading)
-      if (read.kind === 'gone') return read
-      if (read.kind === 'refused') return { kind: 'problem', problem: poolProblem(read.error) }
-      if (read.kind === 'whole') return { kind: 'whole', status: 200, fields, body: read.body }
-      return { kind: 'stream', status: 200, fields, content: read.content }
+      const answer = await readTerms(response, { ...this.#settings.reader, read }, reading)
+      if (answer.kind === 'gone') return answer
+      if (answer.kind === 'refused') return { kind: 'problem', problem: poolProblem(answer.error) }
+      if (answer.kind === 'whole') return { kind: 'whole', status: 200, fields, body: answer.body }
+      return { kind: 'stream', status: 200, fields, content: answer.content }
     } catch (error) {
       const known = jobProblem(error)
       if (known === undefined) throw error
