@@ -1,4 +1,6 @@
+import { primes } from 'breakwater'
 import { afterEach, describe, expect, test } from 'vitest'
+import { naive } from '../sequence-router/subjects.ts'
 import { describeWithProgram, startRedis } from '../support/servers.ts'
 import { ask, type Program, patience, start } from './program.ts'
 
@@ -44,6 +46,13 @@ describe('the small examples', { timeout: patience }, () => {
     const german = await ask(address, { headers: { 'accept-language': 'de' } })
     expect(german.cache).toBe('Breakwater; fwd=vary-miss; stored')
     expect(german.text).toContain('Guten Tag')
+  })
+
+  test('sequence-websocket reads primes ten at a time', async () => {
+    const reading = example('sequence-websocket')
+    expect(await reading.ended()).toBe(0)
+    const terms = (await naive(primes, 1000, 25)).join(' ')
+    expect(reading.lines()).toEqual([`${terms} and that was all`])
   })
 
   test('undici-fetch: the second fetch does not reach the service', async () => {

@@ -190,6 +190,12 @@ describe('ranges', () => {
     expect(got.links).toEqual({})
   })
 
+  test('may be of any size where the list sets no limit', () => {
+    const endless = { ...options, maxSize: Number.MAX_SAFE_INTEGER }
+    expect(page(endless, { target: clean, range: 'items=5-9' }, 100).contentRange).toBe('items 5-9/100')
+    expect(page(endless, { target: clean, range: 'items=5-' }, 100).contentRange).toBe('items 5-99/100')
+  })
+
   test.each<[string, number | undefined, string | undefined]>([
     ['items=100-', 100, 'items */100'],
     ['items=100-200', 100, 'items */100'],

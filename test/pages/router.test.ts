@@ -555,6 +555,48 @@ describe.each(frameworks)('$name: pageRouter()', (framework) => {
     expect(errors).toEqual([])
   })
 
+  test('when the client leaves, what is walked and gives nothing is ended', async () => {
+    let [asked, ended] = [0, 0]
+    const list = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => {
+          asked++
+          return new Promise<never>(() => {})
+        },
+        return: async () => {
+          ended++
+          return { done: true as const, value: undefined }
+        },
+      }),
+    }
+    const { port } = await startPages(framework, { source: list })
+    const socket = connect(port, '127.0.0.1', () => socket.write('GET /books HTTP/1.1\r\nHost: example.test\r\n\r\n'))
+    await expect.poll(() => asked).toBe(1)
+    socket.destroy()
+    await expect.poll(() => ended).toBe(1)
+  })
+
+  test('others have the event loop while a long list is walked', async () => {
+    let [turns, end] = [0, 0]
+    const source = {
+      *iterate() {
+        let isOver = false
+        const turn = (): void => {
+          turns++
+          if (!isOver) setImmediate(turn)
+        }
+        setImmediate(turn)
+        const until = performance.now() + 100
+        for (let i = 0; performance.now() < until; i++) yield i
+        isOver = true
+        end = turns
+      },
+    }
+    const { request } = await startPages(framework, { source, scanLimit: Infinity })
+    expect((await request('/books?page=100000000000')).status).toBe(200)
+    expect(end).toBeGreaterThan(5)
+  })
+
   test('an answered request aborts nothing', async () => {
     let signal: AbortSignal | undefined
     const { request } = await startPages(framework, {

@@ -22,35 +22,46 @@ export interface Setting {
 export interface Framework {
   readonly name: string
   listener(setting: Setting): Listener
+  mounted(setting: Setting): Mounted
+}
+
+/** A listener and, for clients over WebSocket, its router. */
+interface Mounted {
+  readonly listener: Listener
+  readonly router: onExpress.SequenceUpgrades
 }
 
 /** Where the router is mounted. */
 export const MOUNT = '/numbers'
 
 function expressFramework(name: string, release: 'express' | 'express4'): Framework {
-  return {
+  const framework: Framework = {
     name,
-    listener({ router, cache, compresses, trustsProxy, onError }) {
+    listener: (setting) => framework.mounted(setting).listener,
+    mounted({ router: options, cache, compresses, trustsProxy, onError }) {
       const app = (require(release) as typeof express)()
       app.set('env', 'test')
       if (trustsProxy) app.set('trust proxy', true)
       if (compresses) app.use(onExpress.compression({ threshold: 1 }))
       if (cache !== undefined) app.use(onExpress.cache(cache))
-      app.use(MOUNT, onExpress.sequenceRouter(router))
+      const router = onExpress.sequenceRouter({ ...options, websocket: { mount: MOUNT, ...options.websocket } })
+      app.use(MOUNT, router)
       const onErrors: express.ErrorRequestHandler = (error, _request, response, _next) => {
         onError?.(error)
         response.status(error.status ?? 500).send('the application said so')
       }
       app.use(onErrors)
-      return app
+      return { listener: app, router }
     },
   }
+  return framework
 }
 
 function koaFramework(name: string, release: 'koa' | 'koa2'): Framework {
-  return {
+  const framework: Framework = {
     name,
-    listener({ router, cache, compresses, trustsProxy, onError }) {
+    listener: (setting) => framework.mounted(setting).listener,
+    mounted({ router: options, cache, compresses, trustsProxy, onError }) {
       const app = new (require(release) as typeof Application)()
       app.silent = true
       if (trustsProxy) app.proxy = true
@@ -65,10 +76,12 @@ function koaFramework(name: string, release: 'koa' | 'koa2'): Framework {
       })
       if (compresses) app.use(onKoa.compression({ threshold: 1 }))
       if (cache !== undefined) app.use(onKoa.cache(cache))
-      app.use(onKoa.sequenceRouter({ prefix: MOUNT, ...router }))
-      return app.callback()
+      const router = onKoa.sequenceRouter({ prefix: MOUNT, ...options })
+      app.use(router)
+      return { listener: app.callback(), router }
     },
   }
+  return framework
 }
 
 export const frameworks: readonly Framework[] = [

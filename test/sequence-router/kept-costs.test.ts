@@ -25,6 +25,8 @@ function slow({ jumps = false } = {}) {
 
 const options = { blockSize: 10, storeTimeout: 100 }
 const limits = { page: { time: 100 } }
+/** Where nothing is put off, what is too much is refused. */
+const jobs = false as const
 const block = (n: number): string => `sequence ["slow","1",10] block ${n}`
 
 /** A store with the first 300 terms, but for the blocks that are gone. */
@@ -55,7 +57,7 @@ describe('what is too much unless the terms before it are kept', () => {
     const store = await filled(gone)
     const { sequence, computed } = slow()
     const { get } = await startSubject(framework, {
-      router: { sequence, store: store.client(), ...options, limits, jobs: false },
+      router: { sequence, store: store.client(), ...options, limits, jobs },
     })
     const head = await get(path, {}, 'HEAD')
     expect([head.status, computed()]).toEqual([status, 0])
@@ -67,9 +69,7 @@ describe('what is too much unless the terms before it are kept', () => {
   test.each(frameworks)('page after page by its links in $name', async (own) => {
     const store = new FaultyStore()
     const { sequence } = slow()
-    const { get } = await startSubject(own, {
-      router: { sequence, store: store.client(), ...options, limits, jobs: false },
-    })
+    const { get } = await startSubject(own, { router: { sequence, store: store.client(), ...options, limits, jobs } })
     let path = '?start=0&limit=50'
     for (let page = 0; page < 8; page++) {
       const got = await get(`/terms${path}`)
@@ -86,7 +86,7 @@ describe('what is too much unless the terms before it are kept', () => {
     store.faults.reads = fault
     const { sequence, computed } = slow()
     // One timeout for all that the store is asked.
-    const router = { sequence, store: store.client(), ...options, storeTimeout: 300, limits, jobs: false as const }
+    const router = { sequence, store: store.client(), ...options, storeTimeout: 300, limits, jobs }
     const { get } = await startSubject(framework, { router })
     const begun = performance.now()
     expect((await get('/terms?start=300&limit=50')).status).toBe(422)
@@ -97,14 +97,14 @@ describe('what is too much unless the terms before it are kept', () => {
   test('is 304 to who has it, though nothing is kept, and nothing is asked', async () => {
     const store = await filled()
     const { get } = await startSubject(framework, {
-      router: { sequence: slow().sequence, store: store.client(), ...options, limits, jobs: false },
+      router: { sequence: slow().sequence, store: store.client(), ...options, limits, jobs },
     })
     const path = '/terms?start=300&limit=50'
     const { etag = '' } = (await get(path)).headers
     const empty = new FaultyStore()
     const { sequence, computed } = slow()
     const other = await startSubject(framework, {
-      router: { sequence, store: empty.client(), ...options, limits, jobs: false },
+      router: { sequence, store: empty.client(), ...options, limits, jobs },
     })
     expect((await other.get(path, { 'if-none-match': etag })).status).toBe(304)
     expect([empty.calls.reads, computed()]).toEqual([0, 0])
@@ -116,7 +116,7 @@ describe('what is too much unless the terms before it are kept', () => {
     const store = new FaultyStore()
     const { sequence } = slow()
     const { get } = await startSubject(framework, {
-      router: { sequence, store: store.client(), ...options, limits, jobs: false },
+      router: { sequence, store: store.client(), ...options, limits, jobs },
     })
     expect((await get('/terms?start=0&limit=50', {}, 'HEAD')).status).toBe(200)
     expect(store.calls.reads).toBe(0)
@@ -124,7 +124,7 @@ describe('what is too much unless the terms before it are kept', () => {
 
   test('where a sequence can be entered anywhere, the page behind one that was streamed', async () => {
     const { sequence } = slow({ jumps: true })
-    const router = { sequence, store: new FaultyStore().client(), limits, jobs: false as const }
+    const router = { sequence, store: new FaultyStore().client(), limits, jobs }
     const { get } = await startSubject(framework, { router })
     expect((await get('/terms?start=1000&limit=50')).status).toBe(422)
     expect((await get('/terms?start=950&limit=50&format=ndjson')).status).toBe(200)
@@ -134,7 +134,7 @@ describe('what is too much unless the terms before it are kept', () => {
 
   test('primes far out', async () => {
     const { get } = await startSubject(framework, {
-      router: { sequence: primes, limits: { page: { time: 10 } }, jobs: false },
+      router: { sequence: primes, jobs, limits: { page: { time: 10 } } },
     })
     expect((await get('/terms?start=100000&limit=100')).status).toBe(422)
     // By what may take longer.

@@ -89,6 +89,16 @@ describe.each(frameworks)('a sequence in $name', (framework) => {
     expect(ranged.headers['content-range']).toBe(`items 9000-${9000 + count - 1}/*`)
   })
 
+  test('ranges begin anywhere where the number of terms has no limit', async () => {
+    const limits = { page: { count: Number.MAX_SAFE_INTEGER } }
+    const endless = await startSubject(framework, { router: { sequence, limits } })
+    const ranged = async (range: string) => (await endless.get('/terms', { range })).headers['content-range']
+    expect(await ranged('items=5-9')).toBe('items 5-9/*')
+    const [last, beyond] = [Number.MAX_SAFE_INTEGER - 1, Number.MAX_SAFE_INTEGER]
+    expect(await ranged(`items=${last}-`)).toBe(`items ${last}-${last}/*`)
+    expect((await endless.get('/terms', { range: `items=${beyond}-` })).status).toBe(416)
+  })
+
   test('cost is judged by what there is', async () => {
     const short = defineSequence({
       id: 'short',

@@ -17,7 +17,8 @@ const sequence = fromIterable(
 const framework = frameworks.find(({ name }) => name === process.argv[2])
 if (framework === undefined) throw new Error(`There is no ${process.argv[2]}`)
 const limits = { page: { count: 10_000_000 }, stream: { count: 10_000_000 } }
-const server = createServer(framework.listener({ router: { sequence, limits } }))
+const { listener, router } = framework.mounted({ router: { sequence, limits } })
+const server = createServer(listener).on('upgrade', router.upgrade)
 
 let most = 0
 setInterval(() => {

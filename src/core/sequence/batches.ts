@@ -38,9 +38,9 @@ export class Batches<State> {
   readonly #range: TermRange
   readonly #signal: AbortSignal
   readonly #pace: Pace
-  #source: Source<State> | undefined
+  #source: Source<State | undefined> | undefined
   /** Asked for, and not there when the batch before it was handed on. */
-  #pending: ReturnType<Source<State>['next']> | undefined
+  #pending: ReturnType<Source<State | undefined>['next']> | undefined
   /** Where the walk is: the last state that was had, its term wanted or skipped. */
   #at: Kept<State> | undefined
   #texts: string[] = []
@@ -69,7 +69,7 @@ export class Batches<State> {
     }
     if (this.#isDone) return
     const before = this.#at === undefined ? 0 : this.#at.index + 1
-    this.#source = new Source(this.#sequence, this.#at?.state, end - before, this.#signal)
+    this.#source = new Source(this.#sequence.states(this.#at?.state, this.#signal, end - before), this.#signal)
   }
 
   /** The next terms; undefined: that was all. An error comes after the terms before it. */

@@ -23,4 +23,9 @@ export interface SequenceEvents {
     readonly reason: TermPoolReason
     readonly error: TermPoolError
   }
+  /** A function of a router's options threw: the client was refused. */
+  'breakwater:sequence:fault': {
+    readonly sequence: string
+    readonly error: unknown
+  }
 }

@@ -148,13 +148,13 @@ export class Jobs {
   }
 
   /** Terms that a job has got that may be anybody's; undefined where there are none, or not all of them. */
-  async finished({ start, count }: TermSpan): Promise<TermReader | undefined> {
+  async finished({ start, count }: TermSpan): Promise<Pick<TermReader, 'read'> | undefined> {
     const { reader, store, isDeterministic } = this.#parts
     if (!isDeterministic) return undefined
     const job: Job = { id: '', start, count, chunk: chunkOf(reader, { start, count }) }
     const work = await store.work(job)
     if (work?.status !== 'done') return undefined
-    return { ...reader, read: (span, { signal }) => this.#finishedTerms(job, work.done, span, signal) }
+    return { read: (span, { signal }) => this.#finishedTerms(job, work.done, span, signal) }
   }
 
   #finishedTerms(job: Job, done: number, { start, count }: TermSpan, signal: AbortSignal): AsyncGenerator<Terms, void> {

@@ -16,6 +16,7 @@ export function formatLinks(links: readonly Link[]): string {
  * included. Characters below 256 are taken for the bytes that they came as, which is how Node hands URLs on.
  */
 export function uriText(text: string): string {
+  if (PLAIN.test(text)) return text
   return text.replace(NOT_URI, (character) => {
     const code = character.codePointAt(0) as number
     if (code < 256) return `%${code.toString(16).toUpperCase().padStart(2, '0')}`
@@ -28,4 +29,6 @@ export function pathReference(path: string): string {
   return path.startsWith('//') ? `/.${uriText(path)}` : uriText(path)
 }
 
+/** What needs no further look, and nearly all texts are. */
+const PLAIN = /^[\w\-.~:/?#@!$&'()*+,;=]*$/
 const NOT_URI = /%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]/gu

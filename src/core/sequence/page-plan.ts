@@ -150,8 +150,9 @@ function placeOfRange<Item>(
   }
   const offset = first as number
   // Fewer than asked for may be sent, as Content-Range says (RFC 9110 section 15.3.7).
-  const size = last === undefined ? maxSize : Math.min(last - offset + 1, maxSize)
-  if (!Number.isSafeInteger(offset + maxSize + 1)) throw outOfRange(total)
+  const left = Number.MAX_SAFE_INTEGER - 1 - offset
+  if (left < 1) throw outOfRange(total)
+  const size = Math.min(last === undefined ? left : last - offset + 1, maxSize, left)
   return slice(settings, 'range', offset, size)
 }
 

@@ -24,7 +24,9 @@ export function parseQuery(query: string): QueryParameter[] {
 
 /** The path and the query of a request's target, also where it is a whole URL (RFC 9112 section 3.2). */
 export function splitTarget(target: string): { readonly path: string; readonly query: string } {
-  const local = target.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*/, '').split('#', 1)[0] as string
+  const whole = target.startsWith('/') ? target : target.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*/, '')
+  const end = whole.indexOf('#')
+  const local = end === -1 ? whole : whole.slice(0, end)
   const at = local.indexOf('?')
   return at === -1 ? { path: local || '/', query: '' } : { path: local.slice(0, at) || '/', query: local.slice(at + 1) }
 }

@@ -1,29 +1,27 @@
-import type { Sequence } from './contract.ts'
 import { orAborted } from './or-aborted.ts'
 
-type Step<State> = IteratorResult<State | undefined, unknown>
+type Step<Item> = IteratorResult<Item, unknown>
 
-type Origin<State> =
-  | { readonly type: 'computed'; readonly iterator: Iterator<State | undefined> }
-  | { readonly type: 'waited for'; readonly iterator: AsyncIterator<State | undefined> }
+type Origin<Item> =
+  | { readonly type: 'computed'; readonly iterator: Iterator<Item> }
+  | { readonly type: 'waited for'; readonly iterator: AsyncIterator<Item> }
 
-/** The states of a sequence, sync or async, with an end to waiting. */
-export class Source<State> {
-  readonly #origin: Origin<State>
+/** What is walked, sync or async, with an end to waiting. */
+export class Source<Item> {
+  readonly #origin: Origin<Item>
   readonly #signal: AbortSignal
   #isAtStep = false
 
-  constructor(sequence: Sequence<State>, after: State | undefined, count: number, signal: AbortSignal) {
-    const states = sequence.states(after, signal, count)
+  constructor(items: Iterable<Item> | AsyncIterable<Item>, signal: AbortSignal) {
     this.#origin =
-      Symbol.asyncIterator in states
-        ? { type: 'waited for', iterator: states[Symbol.asyncIterator]() }
-        : { type: 'computed', iterator: states[Symbol.iterator]() }
+      Symbol.asyncIterator in items
+        ? { type: 'waited for', iterator: items[Symbol.asyncIterator]() }
+        : { type: 'computed', iterator: items[Symbol.iterator]() }
     this.#signal = signal
   }
 
   /** A promise where it has to be waited for: rejected by an abort, whatever the iterator does. */
-  next(): Step<State> | Promise<Step<State>> {
+  next(): Step<Item> | Promise<Step<Item>> {
     if (this.#origin.type === 'computed') return this.#origin.iterator.next()
     this.#isAtStep = true
     const step = orAborted(this.#origin.iterator.next(), this.#signal)

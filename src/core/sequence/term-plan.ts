@@ -57,11 +57,12 @@ export function planTerms(bounds: TermBounds, start: number, limit: number | und
  * @throws PageError with status 416 where there is nothing in it; ExcessiveTerms where not even one term may be had.
  */
 export function planRange(bounds: TermBounds, { first, last, suffix }: RequestedRange): TermPlan | undefined {
-  const { length, limits } = bounds
+  const { length } = bounds
   if (suffix !== undefined && length === undefined) return undefined
   const start = first ?? Math.max(0, (length ?? 0) - (suffix ?? 0))
-  if (suffix === 0 || remaining(length, start) === 0 || start + limits.count > LARGEST_END) throw outOfRange(length)
-  const wanted = Math.min(last === undefined ? Infinity : last - start + 1, remaining(length, start))
+  const left = Math.min(remaining(length, start), LARGEST_END - start)
+  if (suffix === 0 || left === 0) throw outOfRange(length)
+  const wanted = Math.min(last === undefined ? Infinity : last - start + 1, left)
   const size = allowedCount(bounds, start, wanted)
   if (size === 0) throw new ExcessiveTerms(start, 0)
   return planOf(bounds, start, size)

@@ -9,6 +9,8 @@ export type {
   WalkedSource,
 } from '../node/page-source.ts'
 export type { SequenceCacheControl, SequenceLimits, SequenceRouterOptions } from '../node/sequence-options.ts'
+export type { SequenceUpgrades } from '../node/sequence-upgrade.ts'
+export type { SequenceWebSocketOptions } from '../node/websocket-options.ts'
 export { breakerRouter } from './breaker-router.ts'
 export { cache } from './cache.ts'
 export { circuitBreaker } from './circuit-breaker.ts'

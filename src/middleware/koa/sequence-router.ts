@@ -4,24 +4,26 @@ import { breakOff } from '../node/answer.ts'
 import { prepareSequenceAnswer, type SequenceBody } from '../node/sequence-answer.ts'
 import { SequenceEndpoint } from '../node/sequence-endpoint.ts'
 import type { SequenceRouterOptions } from '../node/sequence-options.ts'
+import type { SequenceUpgrades } from '../node/sequence-upgrade.ts'
 import type { MarkedRequest } from '../node/symbols.ts'
 import { trustedOrigin } from './app.ts'
 
 /**
  * A sequence over HTTP: `app.use(sequenceRouter({ prefix: '/fibonacci', sequence: fibonacci }))`. It describes itself at
  * its root, gives terms at `/terms` and one at `/terms/{index}`, and lets other paths pass. Koa cuts no paths, so
- * `prefix` has to be given; '' where something like koa-mount cuts it.
+ * `prefix` has to be given; '' where something like koa-mount cuts it. Its `upgrade` serves `/terms/stream` over
+ * WebSocket.
  *
  * @throws TypeError or RangeError with the value quoted.
  */
-export function sequenceRouter(options: SequenceRouterOptions): Middleware {
+export function sequenceRouter(options: SequenceRouterOptions): Middleware & SequenceUpgrades {
   const endpoint = new SequenceEndpoint(options)
   if (options.prefix === undefined) {
     throw new TypeError(
       "sequenceRouter: prefix must be given in Koa, such as '/fibonacci', or '' where koa-mount cuts it",
     )
   }
-  return async (ctx, next) => {
+  const handle: Middleware = async (ctx, next) => {
     const { req, res } = ctx
     const target = (req as MarkedRequest).originalUrl ?? ctx.originalUrl
     const answer = await endpoint.answer({ request: req, response: res, target, origin: trustedOrigin(ctx) })
@@ -31,6 +33,8 @@ export function sequenceRouter(options: SequenceRouterOptions): Middleware {
     ctx.status = status
     if (body !== undefined) ctx.body = bodyOf(ctx, body)
   }
+  const { upgrade, close } = endpoint.upgrades
+  return Object.assign(handle, { upgrade, close })
 }
 
 function bodyOf(ctx: Context, body: NonNullable<SequenceBody>): Buffer | string | Readable {

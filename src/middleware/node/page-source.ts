@@ -1,7 +1,10 @@
+import { systemClock } from '../../core/clock.ts'
 import { quote } from '../../core/options.ts'
 import type { CursorValue } from '../../core/sequence/cursor.ts'
+import { Pace } from '../../core/sequence/pace.ts'
 import type { PageWindow } from '../../core/sequence/page-plan.ts'
 import type { PageResult } from '../../core/sequence/paginate.ts'
+import { Source } from '../../core/sequence/source.ts'
 
 /** `signal` is aborted when the client leaves. */
 interface Asked {
@@ -113,7 +116,10 @@ function resultOf<Item>(given: PageGiven<Item>): PageResult<Item> {
   return Array.isArray(given) ? { items: given } : { ...(given as PageResult<Item>) }
 }
 
-/** Leaving the loop early ends the iterator, so that its `finally` runs. */
+/**
+ * Reads from `offset` on. Others have the event loop after each 5 ms; however it ends, by the client's leaving too, so
+ * does the iterator.
+ */
 async function walk<Item>(
   items: Iterable<Item> | AsyncIterable<Item>,
   offset: number,
@@ -121,11 +127,19 @@ async function walk<Item>(
   signal: AbortSignal,
 ): Promise<Item[]> {
   const page: Item[] = []
-  let index = 0
-  for await (const item of items) {
-    signal.throwIfAborted()
-    if (index++ >= offset) page.push(item)
-    if (page.length === limit) break
+  const pace = new Pace(signal, systemClock)
+  const source = new Source(items, signal)
+  try {
+    for (let index = 0; page.length < limit; index++) {
+      const rest = pace.rest()
+      if (rest !== undefined) await rest
+      const next = source.next()
+      const step = next instanceof Promise ? await next : next
+      if (step.done === true) break
+      if (index >= offset) page.push(step.value)
+    }
+  } finally {
+    await source.close()
   }
   return page
 }

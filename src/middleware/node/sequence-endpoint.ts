@@ -22,13 +22,15 @@ import {
 } from '../../core/sequence/term-plan.ts'
 import type { TermReader } from '../../core/sequence/term-reader.ts'
 import type { PageFields } from './page-answer.ts'
-import { digest, originText, TITLES } from './page-endpoint.ts'
+import { digest, originText } from './page-endpoint.ts'
 import { poolProblem } from './problem.ts'
 import type { Origin } from './request-head.ts'
 import { problem, type SequenceAnswer } from './sequence-answer.ts'
 import { JOB_METHODS, JobEndpoint } from './sequence-jobs.ts'
 import { type SequenceRouterOptions, type SequenceSettings, sequenceSettings } from './sequence-options.ts'
+import { termsProblem } from './sequence-problem.ts'
 import { readTerms } from './sequence-reading.ts'
+import { SequenceUpgrade, type SequenceUpgrades } from './sequence-upgrade.ts'
 
 /** A request as a bridge hands it over. */
 export interface SequenceCall {
@@ -41,7 +43,7 @@ export interface SequenceCall {
 }
 
 type Route =
-  | { readonly kind: 'root' | 'terms' }
+  | { readonly kind: 'root' | 'terms' | 'stream' }
   | { readonly kind: 'term'; readonly index: string }
   | { readonly kind: 'job' | 'job-terms'; readonly id: string }
 
@@ -61,7 +63,7 @@ interface Wanted {
   /** What is answered where there is not one of them. */
   readonly none: SequenceAnswer | undefined
   /** Where the terms come from, if not from where all do. */
-  readonly reader?: TermReader | undefined
+  readonly reader?: Pick<TermReader, 'read'> | undefined
 }
 
 const METHODS = 'GET, HEAD, OPTIONS'
@@ -72,6 +74,8 @@ const PASS: SequenceAnswer = { kind: 'pass' }
 
 /** Answers requests for terms of a sequence. Decides; reading, and what may take time, is behind a promise. */
 export class SequenceEndpoint {
+  /** For clients over WebSocket. */
+  readonly upgrades: SequenceUpgrades
   readonly #settings: SequenceSettings
   readonly #counted: TermFormat | undefined
   readonly #jobs: JobEndpoint | undefined
@@ -79,6 +83,7 @@ export class SequenceEndpoint {
   /** @throws TypeError or RangeError with the value quoted. */
   constructor(options: SequenceRouterOptions) {
     this.#settings = sequenceSettings(options)
+    this.upgrades = new SequenceUpgrade(this.#settings)
     const { counted, jobs } = this.#settings
     this.#counted = counted && countedFormat(counted)
     this.#jobs = jobs && new JobEndpoint(jobs, this.#settings)
@@ -128,6 +133,8 @@ export class SequenceEndpoint {
         return (this.#jobs as JobEndpoint).status(asked, route.id)
       case 'job-terms':
         return (this.#jobs as JobEndpoint).terms(asked, route.id)
+      case 'stream':
+        return notUpgraded(asked)
       case 'root': {
         const own = this.#counted && ownParameters(asked.query, ['count'])
         const count = own?.asked.get('count')
@@ -196,11 +203,11 @@ export class SequenceEndpoint {
     const format = named === undefined ? acceptedFormat(asked.headers) : namedFormat(named)
     if (format === undefined) return notAcceptable()
     const bounds = this.#bounds(format, asked)
-    const linked = { bounds, isKept: this.#settings.sequence.deterministic }
     const hasRanges = format.hasRanges && start === undefined && limit === undefined
     const ranged = hasRanges && !asked.isHead ? this.#range(asked, bounds, format) : undefined
-    const wantedOf = (plan: TermPlan): Wanted =>
-      this.#wanted({
+    const wantedOf = (plan: TermPlan): Wanted => {
+      const linked = { bounds: this.#bounds(format, asked), isKept: this.#settings.sequence.deterministic }
+      return this.#wanted({
         plan,
         format,
         status: ranged === undefined ? 200 : 206,
@@ -208,9 +215,11 @@ export class SequenceEndpoint {
         isFixed: start !== undefined && limit !== undefined,
         linksOf: (count) => (ranged === undefined ? linksAround(asked, linked, plan, own, count) : ''),
       })
-    const admission = ranged === undefined ? this.#admission(asked, format, start ?? 0, limit) : undefined
-    if (admission?.kind === 'later') return this.#later(asked, admission, wantedOf)
-    const wanted = wantedOf(ranged ?? admission?.plan ?? this.#plan(asked, format, start ?? 0, limit))
+    }
+    const admission: Admitted =
+      ranged === undefined ? this.#admission(asked, format, start ?? 0, limit) : { kind: 'now', plan: ranged }
+    if (admission.kind === 'later') return this.#later(asked, format, admission, wantedOf)
+    const wanted = wantedOf(admission.plan)
     if (ranged !== undefined) return this.#answer(asked, { ...wanted, none: refused(new PageError(416, NOTHING)) })
     if (!format.isLive) return this.#answer(asked, wanted)
     // A stream that has no more terms than the reader knows must not be opened again (HTML, section 9.2.3).
@@ -225,64 +234,71 @@ export class SequenceEndpoint {
     return planRange(bounds, range)
   }
 
-  /** Only whole pages are computed in the background: streams begin at once. */
-  #admission(asked: Asked, format: TermFormat, start: number, limit: number | undefined): Admitted | undefined {
-    const { job } = this.#settings.limits
-    if (job === undefined || format.isStream) return undefined
-    const prefersLater = prefersAsync(asked.headers.prefer) && !asked.isHead
-    const admission = admitPage(this.#bounds(format, asked), job, { start, limit, prefersLater })
-    if (admission.kind !== 'refused') return admission
-    const known = limit === undefined ? undefined : this.#known(asked, format, { start, size: limit })
-    if (known === undefined) throw admission.error
-    return { kind: 'now', plan: known }
-  }
-
-  /**
-   * The page where it is there already, else a job. Vary does not name Prefer: a 202 is never stored, and who has a page
-   * may give it to those who would rather not have waited for it (RFC 7240 section 2).
-   */
-  async #later(
-    asked: Asked,
-    { plan, instead }: Extract<Admitted, { kind: 'later' }>,
-    wantedOf: (plan: TermPlan) => Wanted,
-  ): Promise<SequenceAnswer> {
-    const wanted = wantedOf(plan)
-    const jobs = this.#jobs as JobEndpoint
-    if (this.#known(asked, wanted.format, plan) !== undefined) {
-      return { kind: 'head', status: 304, fields: wanted.fields }
-    }
-    // As for what is refused: it may be less where the terms before it are kept.
-    if (instead === undefined && asked.kept === undefined) {
-      asked.kept = await this.#settings.reader.keptBefore(plan.start)
-      if (asked.kept !== undefined) return this.#terms(asked)
-    }
-    if (asked.isHead) return { kind: 'head', status: 202, fields: { 'Cache-Control': 'no-store' } }
-    const reader = await jobs.finished(plan)
-    if (reader !== undefined) return this.#answer(asked, { ...wanted, reader })
-    const answer = await jobs.accept(asked, plan, prefersAsync(asked.headers.prefer))
-    return answer.kind === 'problem' && instead !== undefined ? this.#answer(asked, wantedOf(instead)) : answer
-  }
-
   /** What costs too much is as good as any other where the client has it: it will not be read. */
   #plan(asked: Asked, format: TermFormat, start: number, limit: number | undefined): TermPlan {
     try {
       return planTerms(this.#bounds(format, asked), start, limit)
     } catch (error) {
-      const size = error instanceof ExcessiveTerms ? limit : undefined
-      const known = size === undefined ? undefined : this.#known(asked, format, { start, size })
+      const known = error instanceof ExcessiveTerms ? this.#known(asked, format, start, limit) : undefined
       if (known === undefined) throw error
       return known
     }
   }
 
   /** Terms that the client names the tag of. */
-  #known(asked: Asked, format: TermFormat, { start, size }: Omit<TermPlan, 'count'>): TermPlan | undefined {
-    const count = Math.max(0, Math.min(size, (this.#settings.sequence.length ?? Infinity) - start))
-    const tag = this.#tag(format, start, count)
+  #known(asked: Asked, format: TermFormat, start: number, limit: number | undefined): TermPlan | undefined {
     const ifNoneMatch = asked.headers['if-none-match']
     // Any will do for *, so that the client may have none.
-    if (tag === undefined || ifNoneMatch?.trim() === '*' || !matchesAny(ifNoneMatch, tag)) return undefined
-    return { start, size, count }
+    if (limit === undefined || ifNoneMatch === undefined || ifNoneMatch.trim() === '*') return undefined
+    const count = Math.max(0, Math.min(limit, (this.#settings.sequence.length ?? Infinity) - start))
+    const tag = this.#tag(format, start, count)
+    if (tag === undefined || !matchesAny(ifNoneMatch, tag)) return undefined
+    return { start, size: limit, count }
+  }
+
+  /** Only whole pages are computed in the background: streams begin at once. */
+  #admission(asked: Asked, format: TermFormat, start: number, limit: number | undefined): Admitted {
+    const { job } = this.#settings.limits
+    const known = this.#known(asked, format, start, limit)
+    if (job === undefined || format.isStream || known !== undefined) {
+      return { kind: 'now', plan: known ?? this.#plan(asked, format, start, limit) }
+    }
+    const prefersLater = prefersAsync(asked.headers.prefer) && !asked.isHead
+    const admission = admitPage(this.#bounds(format, asked), job, { start, limit, prefersLater })
+    if (admission.kind === 'refused') throw admission.error
+    return admission
+  }
+
+  /**
+   * The page where it is there already or may be gone on to, else a job. Vary does not name Prefer: a 202 is never stored,
+   * and who has a page may give it to those who would rather not have waited for it (RFC 7240 section 2).
+   */
+  async #later(
+    asked: Asked,
+    format: TermFormat,
+    { plan, instead }: Extract<Admitted, { kind: 'later' }>,
+    wantedOf: (plan: TermPlan) => Wanted,
+  ): Promise<SequenceAnswer> {
+    const jobs = this.#jobs as JobEndpoint
+    const continued = instead === undefined ? await this.#continued(asked, format, plan) : undefined
+    if (continued !== undefined) return this.#answer(asked, wantedOf(continued))
+    if (asked.isHead) return { kind: 'head', status: 202, fields: { 'Cache-Control': 'no-store' } }
+    const reader = await jobs.finished(plan)
+    if (reader !== undefined) return this.#answer(asked, { ...wantedOf(plan), reader })
+    const answer = await jobs.accept(asked, plan, prefersAsync(asked.headers.prefer))
+    return answer.kind === 'problem' && instead !== undefined ? this.#answer(asked, wantedOf(instead)) : answer
+  }
+
+  /** What is too much where nothing is kept, and not where the terms before it are. */
+  async #continued(asked: Asked, format: TermFormat, { start, size }: TermPlan): Promise<TermPlan | undefined> {
+    asked.kept = await this.#settings.reader.keptBefore(start)
+    if (asked.kept === undefined) return undefined
+    try {
+      return planTerms(this.#bounds(format, asked), start, size)
+    } catch (error) {
+      if (error instanceof ExcessiveTerms) return undefined
+      throw error
+    }
   }
 
   #bounds({ isStream }: TermFormat, { kept }: Asked): TermBounds {
@@ -361,6 +377,7 @@ class Asked {
   readonly headers: IncomingMessage['headers']
   readonly response: ServerResponse
   readonly isHead: boolean
+  readonly isHttp1: boolean
   readonly query: string
   /** Where paths in links begin: the mount, absolute where a proxy is trusted. */
   readonly root: string
@@ -378,6 +395,7 @@ class Asked {
     this.headers = request.headers
     this.response = response
     this.isHead = request.method === 'HEAD'
+    this.isHttp1 = request.httpVersionMajor === 1
     this.query = query
     this.isAbsolute = from !== undefined
     this.root = from === undefined ? pathReference(mount) : from + uriText(mount)
@@ -399,7 +417,8 @@ function routeOf(path: string): Route | undefined {
   if (terms === 'jobs') return jobRouteOf(index, rest)
   if (terms !== 'terms') return undefined
   if (index === undefined || (index === '' && rest.length === 0)) return { kind: 'terms' }
-  return rest.length === 0 ? { kind: 'term', index } : undefined
+  if (rest.length > 0) return undefined
+  return index === 'stream' ? { kind: 'stream' } : { kind: 'term', index }
 }
 
 function jobRouteOf(id: string | undefined, rest: readonly string[]): Route | undefined {
@@ -464,18 +483,18 @@ function linksAround(
   return formatLinks(links)
 }
 
-function refused({ status, message, maxSize, contentRange }: PageError): SequenceAnswer {
-  const problem = {
-    status,
-    title: TITLES[status],
-    detail: message,
-    ...(maxSize !== undefined && { maxLimit: maxSize }),
-  }
-  return { kind: 'problem', problem, fields: { 'Content-Range': contentRange } }
+function refused(error: PageError): SequenceAnswer {
+  return { kind: 'problem', problem: termsProblem(error), fields: { 'Content-Range': error.contentRange } }
 }
 
 function notAllowed(methods: string): SequenceAnswer {
   return problem(405, 'Method Not Allowed', `It takes ${methods}`, { Allow: methods })
+}
+
+function notUpgraded({ root, isHttp1 }: Asked): SequenceAnswer {
+  const detail = `Here are terms over WebSocket; without it they are at ${root}/terms`
+  // HTTP/2 forbids both fields (RFC 9113 section 8.2.2).
+  return problem(426, 'Upgrade Required', detail, isHttp1 ? { Connection: 'Upgrade', Upgrade: 'websocket' } : {})
 }
 
 function notAcceptable(): SequenceAnswer {

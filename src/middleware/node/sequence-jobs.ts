@@ -47,7 +47,7 @@ export class JobEndpoint {
   }
 
   /** Where terms come from that a job has computed; undefined where none has. */
-  finished(span: TermSpan): Promise<TermReader | undefined> {
+  finished(span: TermSpan): Promise<Pick<TermReader, 'read'> | undefined> {
     return this.#jobs.finished(span)
   }
 
@@ -121,16 +121,18 @@ export class JobEndpoint {
     format: TermFormat,
     fields: PageFields,
   ): Promise<SequenceAnswer> {
-    const read: TermReader['read'] = (span, { signal }) => this.#jobs.follow(job, span.start, signal)
+    const reader: Pick<TermReader, 'read'> = {
+      read: (span, { signal }) => this.#jobs.follow(job, span.start, signal),
+    }
     const { heartbeat, sequence } = this.#settings
     const span = { start, count: Math.max(0, job.start + job.count - start) }
     const reading = { sequence: sequence.id, span, format, promised: undefined, heartbeat, mayEndBroken: true }
     try {
-      const answer = await readTerms(response, { ...this.#settings.reader, read }, reading)
-      if (answer.kind === 'gone') return answer
-      if (answer.kind === 'refused') return { kind: 'problem', problem: poolProblem(answer.error) }
-      if (answer.kind === 'whole') return { kind: 'whole', status: 200, fields, body: answer.body }
-      return { kind: 'stream', status: 200, fields, content: answer.content }
+      const read = await readTerms(response, reader, reading)
+      if (read.kind === 'gone') return read
+      if (read.kind === 'refused') return { kind: 'problem', problem: poolProblem(read.error) }
+      if (read.kind === 'whole') return { kind: 'whole', status: 200, fields, body: read.body }
+      return { kind: 'stream', status: 200, fields, content: read.content }
     } catch (error) {
       const known = jobProblem(error)
       if (known === undefined) throw error

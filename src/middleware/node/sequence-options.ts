@@ -11,6 +11,7 @@ import type { KeyvLike } from '../../core/store/keyv.ts'
 import type { Store } from '../../core/store/store.ts'
 import { sharedPool } from './first-use.ts'
 import { prefixOption } from './page-endpoint.ts'
+import { type SequenceWebSocketOptions, type WebSocketSettings, websocketSettings } from './websocket-options.ts'
 
 export interface SequenceRouterOptions {
   /** What to answer with: `fibonacci`, `primes`, or one of your own by `defineSequence`. */
@@ -47,10 +48,15 @@ export interface SequenceRouterOptions {
   readonly cacheControl?: SequenceCacheControl | undefined
   /** Whether links are absolute behind a proxy that the application trusts. Default true; elsewhere they never are. */
   readonly absolute?: boolean | undefined
-  /** How often a silent event stream says that it is alive, ms. Default 15,000. */
+  /**
+   * How often a silent event stream says that it is alive, and a client over WebSocket is asked whether it is, ms.
+   * Default 15,000.
+   */
   readonly heartbeat?: number | undefined
   /** The path beneath which it answers, such as `/fibonacci`; '' for everything. */
   readonly prefix?: string | undefined
+  /** Who may connect to `upgrade`, and where. */
+  readonly websocket?: SequenceWebSocketOptions | undefined
 }
 
 export interface SequenceLimits {
@@ -86,6 +92,7 @@ export interface SequenceSettings {
   readonly isAbsolute: boolean
   readonly heartbeat: number
   readonly prefix: string
+  readonly websocket: WebSocketSettings
 }
 
 const MB = 1024 * 1024
@@ -94,7 +101,7 @@ const STREAM: AnswerLimits = { count: 1_000_000, bytes: 256 * MB, time: 30_000 }
 const JOB: AnswerLimits = { count: 1_000_000, bytes: 64 * MB, time: 60_000 }
 const KNOWN = [
   ...['sequence', 'store', 'blockSize', 'storeTimeout', 'workers', 'limit', 'limits', 'jobs'],
-  ...['counted', 'cacheControl', 'absolute', 'heartbeat', 'prefix'],
+  ...['counted', 'cacheControl', 'absolute', 'heartbeat', 'prefix', 'websocket'],
 ]
 
 /** @throws TypeError or RangeError with the value quoted. */
@@ -121,6 +128,7 @@ export function sequenceSettings(options: SequenceRouterOptions): SequenceSettin
     isAbsolute: flag('absolute', absolute, true),
     heartbeat: duration('heartbeat', heartbeat, 15_000),
     prefix: prefixOption(prefix === '*' ? undefined : prefix),
+    websocket: websocketSettings(options.websocket),
   }
 }
 

@@ -39,7 +39,7 @@ const broken = eventChannel('breakwater:sequence:broken')
  */
 export async function readTerms(
   response: ServerResponse,
-  reader: TermReader,
+  reader: Pick<TermReader, 'read'>,
   { sequence, span, format, promised, heartbeat, mayEndBroken }: Reading,
 ): Promise<TermsRead> {
   const signal = signalOf(response)
@@ -69,7 +69,7 @@ export async function readTerms(
 }
 
 /** For whoever is outside: without words of what is inside. */
-function problemOf(error: unknown, index: number): Problem {
+export function problemOf(error: unknown, index: number): Problem {
   const ended = jobProblem(error)
   if (ended !== undefined) return { ...ended, index }
   const refused = refusedCall(error)
