@@ -392,6 +392,21 @@ describe.each(frameworks)('long work in $name', (framework) => {
     expect(await accepted(subject, '/terms?start=0&limit=30', {})).not.toBe(path)
   })
 
+  test('is not begun where the terms before are kept and the page is cheap from there', async () => {
+    const sequence = defineSequence<number>({
+      id: 'costly',
+      start: () => 0,
+      next: (n) => n + 1,
+      cost: (start, count, kept = -1) => ({ bytes: count, time: start + count - kept }),
+    })
+    const router = { sequence, blockSize: 10, limits: { page: { time: 50 } } }
+    const subject = await startSubject(framework, { router })
+    expect((await subject.get('/terms?start=40&limit=20', {}, 'HEAD')).status).toBe(202)
+    expect((await subject.get('/terms?start=0&limit=40')).status).toBe(200)
+    await vi.waitFor(async () => expect((await subject.get('/terms?start=40&limit=20')).status).toBe(200))
+    expect((await subject.get('/terms?start=40&limit=20', {}, 'HEAD')).status).toBe(200)
+  })
+
   test('has absolute links behind a trusted proxy', async () => {
     const sequence: Sequence = squares().sequence
     const { get } = await startSubject(framework, { router: { sequence }, trustsProxy: true })
