@@ -51,6 +51,22 @@ describe('names of content', () => {
     }
   })
 
+  test('are never those of other content, however what is held goes round', () => {
+    const names = contentNames()
+    const contents = Array.from({ length: 80 }, (_, i) =>
+      randomBytes(100 + ((i * 7_919) % (i % 2 === 0 ? 30_000 : 900_000))),
+    )
+    const named = new Map<string, number>()
+    for (let i = 0; i < 2_000; i++) {
+      const which = (i * 37 + (i >> 3)) % contents.length
+      const name = names.of(contents[which] as Buffer)
+      expect(named.get(name) ?? which).toBe(which)
+      named.set(name, which)
+    }
+    // All of them came, and at least some went out of what is held.
+    expect(named.size).toBeGreaterThan(new Set(named.values()).size)
+  })
+
   test('are of what a buffer holds now, not of what it held before', () => {
     const names = contentNames()
     const content = Buffer.from('a'.repeat(3_000))
@@ -65,15 +81,25 @@ describe('names of content', () => {
     expect(contentNames().of(Buffer.from('mine'))).not.toBe(contentNames().of(Buffer.from('yours')))
   })
 
-  test('hold no more memory than they may', () => {
+  test('hold no more memory than they may, of large contents and of many', () => {
     const names = contentNames()
     const content = Buffer.alloc(512 * 1024)
-    const before = process.memoryUsage().arrayBuffers
-    for (let i = 0; i < 200; i++) {
+    collectGarbage()
+    const before = process.memoryUsage()
+    for (let i = 0; i < 100; i++) {
       content.fill(String(i))
-      for (let j = 0; j < 3; j++) names.of(content)
+      names.of(content)
+    }
+    const small = content.subarray(0, 1_100)
+    for (let i = 0; i < 100_000; i++) {
+      small.writeUInt32BE(i)
+      names.of(small)
     }
     collectGarbage()
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 1024 * 1024)
+    const after = process.memoryUsage()
+    expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(9 * 1024 * 1024)
+    expect(after.heapUsed - before.heapUsed).toBeLessThan(6 * 1024 * 1024)
+    // It is used after all this, or it might be collected, too.
+    expect(names.of(small)).toBe(names.of(small))
   })
 })

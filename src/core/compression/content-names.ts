@@ -2,17 +2,21 @@ import { hash, randomUUID } from 'node:crypto'
 
 /** Bytes of content that are held to compare with. */
 const MOST_BYTES = 8 * 1024 * 1024
-/** How many contents without their bytes are known to have been here. */
+/** How many contents that are held no more are known to have been here. */
 const MOST_SEEN = 4096
 /** Bytes that a fingerprint takes from each end of some content, and at most of them between. */
 const ENDS = 128
 const SAMPLES = 256
+/** Of 32-bit FNV-1a. */
+const FNV_PRIME = 16_777_619
 
+/** A copy of some content. */
 interface Held {
   readonly name: string
-  /** A copy. */
-  readonly content: Buffer
   readonly print: number
+  /** Where it begins among the bytes. */
+  readonly at: number
+  readonly length: number
 }
 
 /**
@@ -25,10 +29,12 @@ export class ContentNames {
   /** Tells numbers apart from those of others who share a store. */
   readonly #prefix = randomUUID()
   #count = 0
-  /** By fingerprint; what was not asked for longest comes first. */
+  /** One piece of memory, written round and round: a buffer for each content would be collected again and again. */
+  #bytes: Buffer | undefined
+  /** Where the next content goes. */
+  #end = 0
+  /** By fingerprint, in the order of writing. */
   readonly #held = new Map<number, Held>()
-  /** Bytes of what is held. */
-  #bytes = 0
   /** Fingerprints of what is held no more, the oldest first. */
   readonly #seen = new Set<number>()
 
@@ -37,35 +43,48 @@ export class ContentNames {
     this.#largestNumbered = largestNumbered
   }
 
+  /** @param content At most 8 MiB. */
   of(content: Uint8Array): string {
     const print = fingerprint(content)
     const held = this.#held.get(print)
-    if (held?.content.equals(content)) {
-      this.#held.delete(print)
-      this.#held.set(print, held)
-      return held.name
-    }
-    // Nobody can make content that has another's digest.
+    if (held !== undefined && this.#isSame(held, content)) return held.name
     const isNew = held === undefined && !this.#seen.has(print)
+    if (held !== undefined) this.#letGo(held)
+    // Nobody can make content that has another's digest.
     const mayHaveNumber = isNew && content.length <= this.#largestNumbered
     const name = mayHaveNumber ? `${this.#prefix} ${++this.#count}` : hash('sha256', content, 'base64url')
-    if (held !== undefined) this.#letGo(held)
-    this.#hold({ name, content: Buffer.from(content), print })
+    this.#hold(content, name, print)
     return name
   }
 
-  #hold(held: Held): void {
-    this.#held.set(held.print, held)
-    this.#bytes += held.content.length
+  #isSame({ at, length }: Held, content: Uint8Array): boolean {
+    return length === content.length && this.#bytes?.compare(content, 0, length, at, at + length) === 0
+  }
+
+  #hold(content: Uint8Array, name: string, print: number): void {
+    const { length } = content
+    this.#bytes ??= Buffer.allocUnsafeSlow(MOST_BYTES)
+    if (this.#end + length > MOST_BYTES) {
+      this.#makeRoom(this.#end, MOST_BYTES)
+      this.#end = 0
+    }
+    const at = this.#end
+    this.#end += length
+    this.#makeRoom(at, this.#end)
+    this.#bytes.set(content, at)
+    this.#held.set(print, { name, print, at, length })
+  }
+
+  /** What begins there was written first of all, a round ago. */
+  #makeRoom(from: number, to: number): void {
     for (const oldest of this.#held.values()) {
-      if (this.#bytes <= MOST_BYTES) return
+      if (oldest.at < from || oldest.at >= to) return
       this.#letGo(oldest)
     }
   }
 
-  #letGo({ print, content }: Held): void {
+  #letGo({ print }: Held): void {
     this.#held.delete(print)
-    this.#bytes -= content.length
     this.#seen.add(print)
     if (this.#seen.size > MOST_SEEN) this.#seen.delete(this.#seen.values().next().value as number)
   }
@@ -80,7 +99,7 @@ function fingerprint(content: Uint8Array): number {
   const step = Math.max(1, Math.floor(length / SAMPLES))
   let print = length | 0
   for (let i = 0; i < length; i += i < ENDS || i >= length - ENDS ? 1 : step) {
-    print = (Math.imul(print, 31) + (content[i] as number)) | 0
+    print = Math.imul(print ^ (content[i] as number), FNV_PRIME)
   }
   return print
 }
