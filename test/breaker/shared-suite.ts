@@ -7,14 +7,14 @@ import { BreakerRegistry, type CircuitBreaker, type KeyvLike, type Permit, type 
 type Sharing = Pick<BreakerRegistryOptions, 'sharing' | 'openDuration' | 'namespace'>
 
 /** What a reading may take where nothing is pushed, and what a busy machine adds, ms. */
-const patience = { timeout: 12_000, interval: 20 }
+const patience = { timeout: 20_000, interval: 20 }
 const local = Object.assign(new Error('no way there'), { code: 'ECONNREFUSED' })
 
 let names = 0
 
 /** `open` gives a store of one more process. Tests run at the same time: each has names of its own. */
 export function describeSharing(mode: 'atomic' | 'settled', open: () => Store | KeyvLike): void {
-  vi.setConfig({ testTimeout: 30_000 })
+  vi.setConfig({ testTimeout: 60_000 })
   const opened: BreakerRegistry[] = []
   afterAll(() => Promise.all(opened.map((registry) => registry.close())))
 
@@ -22,7 +22,7 @@ export function describeSharing(mode: 'atomic' | 'settled', open: () => Store | 
     const registry = new BreakerRegistry({
       store: open(),
       // A claim of the settled mode takes twice as long at least.
-      storeTimeout: mode === 'settled' ? 250 : 2_000,
+      storeTimeout: mode === 'settled' ? 500 : 2_000,
       consecutiveFailures: 2,
       minimumThroughput: Infinity,
       jitter: 0,
