@@ -289,7 +289,6 @@ function startFeeding(response: EncodedResponse, state: State, size?: number): b
   state.feed = feed
   state.emit = response.emit as Method
   response.emit = feedingEmit
-  response.once('close', onClose)
   const { held } = state
   state.held = NONE
   let mayGoOn = true
@@ -329,16 +328,22 @@ class ResponseSink {
   }
 }
 
-/** Room beneath is for what waits to be encoded: whoever writes is told of it when that is gone, by `ResponseSink`. */
+/**
+ * Room beneath is for what waits to be encoded: whoever writes is told of it when that is gone, by `ResponseSink`. That the
+ * response is closed is heard here as well: one listener more would be too many for some frameworks.
+ */
 function feedingEmit(this: EncodedResponse, ...args: unknown[]): boolean {
-  const { feed, phase, emit } = this[ENCODED] as State
-  if (args[0] !== 'drain' || phase !== 'feeding') return (emit as Method).apply(this, args) as boolean
-  feed?.drained()
-  return true
+  const state = this[ENCODED] as State
+  const [event] = args
+  if (event === 'drain' && state.phase === 'feeding') {
+    state.feed?.drained()
+    return true
+  }
+  if (event === 'close') closed(state)
+  return (state.emit as Method).apply(this, args) as boolean
 }
 
-function onClose(this: EncodedResponse): void {
-  const state = this[ENCODED] as State
+function closed(state: State): void {
   state.feed?.destroy()
   if (state.phase === 'feeding') abandon(state)
 }
