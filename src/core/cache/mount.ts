@@ -8,6 +8,7 @@ import { Exchange, type ForwardReason } from './exchange.ts'
 import type { Fleet } from './fleet.ts'
 import type { Flight } from './in-flight.ts'
 import { primaryKey, variantKey } from './key.ts'
+import { KnownKeys } from './known-keys.ts'
 import type { MountSettings } from './options.ts'
 import { requestControl } from './policy/directives.ts'
 import { evaluate, staleness } from './policy/evaluate.ts'
@@ -39,6 +40,8 @@ export interface Asked {
   readonly signal: AbortSignal | undefined
   readonly control: CacheControl | undefined
   readonly primary: string
+  /** Whether `primary` was known beforehand. */
+  readonly isKnown: boolean
   /** What it may spend waiting for a far store. */
   readonly budget: StoreBudget | undefined
   /** The flight for the variant it turned out to want; set at most once. */
@@ -68,10 +71,13 @@ const UNSHARED: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
 export class Mount {
   readonly responses: ResponseCache
   readonly settings: MountSettings
+  /** Undefined where the key depends on more than the request's head. */
+  readonly #knownKeys: KnownKeys | undefined
 
   constructor(responses: ResponseCache, settings: MountSettings) {
     this.responses = responses
     this.settings = settings
+    this.#knownKeys = settings.key === undefined && settings.partition === undefined ? new KnownKeys() : undefined
     responses.register(this)
   }
 
@@ -90,9 +96,11 @@ export class Mount {
       if (control.onlyIfCached && settings.profile.requestDirectives.onlyIfCached) return this.#forbidden()
       return this.#forwardUnstored(request, native, 'request')
     }
-    const primary = this.#tryKeyOf(request, native)
+    const known = this.#knownKeys?.find(request)
+    const primary = known ?? this.#tryKeyOf(request, native)
     if (primary === undefined) return this.#forwardUnstored(request, native, 'bypass')
-    const asked: Asked = { request, native, signal, control, primary, budget: this.responses.newBudget() }
+    const isKnown = known !== undefined
+    const asked: Asked = { request, native, signal, control, primary, isKnown, budget: this.responses.newBudget() }
     const purges = this.responses.sharedBans?.refresh(asked.budget, signal)
     return purges === undefined ? this.#find(asked) : purges.then(() => this.#find(asked))
   }
@@ -146,6 +154,7 @@ export class Mount {
       signal: undefined,
       control: undefined,
       primary: this.keyOf(request, native),
+      isKnown: false,
       budget: undefined,
     }
     return this.#exchange(asked, 'request', undefined, true, true)
@@ -163,12 +172,12 @@ export class Mount {
     const evaluation = evaluate(entry, control, profile, now)
     if (evaluation === 'fresh') {
       const reply = replyFrom(entry, body, request, now, name)
-      if (reply.stored === undefined) return this.#hit(request, entry, reply, now)
+      if (reply.stored === undefined) return this.#hit(asked, entry, reply, now)
       return this.whenOpen(
         asked,
         reply,
         () => this.#decide(asked, undefined),
-        () => this.#hit(request, entry, reply, now),
+        () => this.#hit(asked, entry, reply, now),
       )
     }
     const onlyIfCached = control?.onlyIfCached === true && profile.requestDirectives.onlyIfCached
@@ -198,8 +207,9 @@ export class Mount {
     return this.responses.inFlight.get(flight)?.led === true
   }
 
-  #hit(request: RequestHead, entry: Entry, reply: Reply, now: number): Decision {
+  #hit({ request, primary, isKnown }: Asked, entry: Entry, reply: Reply, now: number): Decision {
     this.responses.counts.hits++
+    if (!isKnown) this.#knownKeys?.keep(request, primary)
     const { hit } = events
     if (hit.hasSubscribers) hit.publish({ ...this.#about(request), age: now - entry.bornAt })
     return { kind: 'hit', reply }
@@ -348,7 +358,7 @@ export class Mount {
     const { fleet } = this.responses
     if (fleet === undefined || !exchange.leads) return true
     const { request, primary } = exchange
-    const nobody = { control: undefined, signal: undefined, native: undefined, budget: undefined }
+    const nobody = { control: undefined, signal: undefined, native: undefined, isKnown: false, budget: undefined }
     const find = (): Promise<Held | undefined> => this.#findFresh({ request, primary: primary as string, ...nobody })
     return fleet.refreshTurn({ key: exchange.flightKey as string, find, budget: undefined }).then((turn) => {
       if (turn === undefined) exchange.discard()
