@@ -21,6 +21,7 @@ import {
   type TermPlan,
 } from '../../core/sequence/term-plan.ts'
 import type { TermReader } from '../../core/sequence/term-reader.ts'
+import { KnownPages } from './known-pages.ts'
 import type { PageFields } from './page-answer.ts'
 import { digest, originText } from './page-endpoint.ts'
 import { poolProblem } from './problem.ts'
@@ -93,6 +94,7 @@ export class SequenceEndpoint {
   readonly #settings: SequenceSettings
   readonly #counted: TermFormat | undefined
   readonly #jobs: JobEndpoint | undefined
+  readonly #pages = new KnownPages()
   /** By the names of formats. */
   readonly #names = new Map<string, string>()
 
@@ -108,6 +110,8 @@ export class SequenceEndpoint {
   /** At once where nothing has to be computed. @throws by the promise: what the sequence throws. */
   answer(call: SequenceCall): SequenceAnswer | Promise<SequenceAnswer> {
     const { method, url = '/' } = call.request
+    const known = this.#knownPage(call)
+    if (known !== undefined) return { kind: 'head', status: 304, fields: known }
     const { path, query } = splitTarget(url)
     const local = pathBelow(this.#settings.prefix, path)
     const route = local === undefined ? undefined : routeOf(local)
@@ -125,6 +129,12 @@ export class SequenceEndpoint {
       if (error instanceof PageError) return refused(error)
       throw error
     }
+  }
+
+  /** Behind a trusted proxy an answer depends on what that says, too. */
+  #knownPage({ request, origin }: SequenceCall): PageFields | undefined {
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    return isRead && origin === undefined ? this.#pages.find(request) : undefined
   }
 
   /** What is too much where nothing is kept may not be where the terms before it are: the store is asked only then. */
@@ -268,7 +278,9 @@ export class SequenceEndpoint {
     const count = Math.max(0, Math.min(limit, (this.#settings.sequence.length ?? Infinity) - start))
     const tag = this.#tag(format, start, count)
     if (tag === undefined || !matchesAny(ifNoneMatch, tag)) return undefined
-    return { kind: 'head', status: 304, fields: this.#validity(terms, tag) }
+    const fields = this.#validity(terms, tag)
+    if (!asked.isAbsolute) this.#pages.keep(asked.request, fields)
+    return { kind: 'head', status: 304, fields }
   }
 
   /** Only whole pages are computed in the background: streams begin at once. */
@@ -401,6 +413,7 @@ export class SequenceEndpoint {
 
 /** What is known of a request before anything is decided. */
 class Asked {
+  readonly request: IncomingMessage
   readonly headers: IncomingMessage['headers']
   readonly response: ServerResponse
   readonly isHead: boolean
@@ -420,6 +433,7 @@ class Asked {
     this.#origin = isAbsolute ? originText(origin) : undefined
     this.#target = target
     this.#local = local
+    this.request = request
     this.headers = request.headers
     this.response = response
     this.isHead = request.method === 'HEAD'
