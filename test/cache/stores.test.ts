@@ -271,6 +271,14 @@ describe('an entry', () => {
     for (const absences of ['user', [1], null]) expect(reviveEntry({ ...data, absences })).toBeUndefined()
   })
 
+  test('that does not know whether it is immutable is not', () => {
+    const data = JSON.parse(JSON.stringify(stored({ headers: { 'cache-control': 'max-age=60, immutable' } })))
+    expect(reviveEntry(data)?.immutable).toBe(true)
+    delete data.immutable
+    expect(reviveEntry(data)?.immutable).toBe(false)
+    expect(reviveEntry({ ...data, immutable: 'yes' })).toBeUndefined()
+  })
+
   test('with an odd number of lines is none', () => {
     const data = JSON.parse(JSON.stringify(stored({ headers: fresh })))
     expect(reviveEntry({ ...data, lines: ['a'] })).toBeUndefined()
