@@ -10,7 +10,7 @@ import { shield } from '../src/middleware/node/shield.ts'
 import { answerOf, groupOf, maxAgeOf } from './body.ts'
 import type { Command, Memory, Question, Resources, Stats, Told } from './member.ts'
 import { handlerTime, nearTtl, storeTimeout } from './settings.ts'
-import { openStore, type StoreName } from './stores.ts'
+import { openStore, type StoreName } from '../test/support/places.ts'
 
 const [name, address = '', firstVersion] = process.argv.slice(2)
 const store = tieredStore(memoryStore(), await openStore(name as StoreName, address), { nearTtl })

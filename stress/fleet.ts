@@ -1,7 +1,7 @@
 /** Processes that share a store. */
 import { Member } from './member.ts'
 import { processes } from './settings.ts'
-import type { StoreName } from './stores.ts'
+import type { StoreName } from '../test/support/places.ts'
 
 export class Fleet {
   readonly #store: StoreName

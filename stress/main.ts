@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import { faultsOf, print } from './report.ts'
 import { stress } from './run.ts'
-import { missingProgram, type StoreName, storeNames } from './stores.ts'
+import { missingProgram, type StoreName, storeNames } from '../test/support/places.ts'
 
 const usage = `node stress/main.ts [--store ${storeNames.join(',')}] [--seconds 60]
 

@@ -4,7 +4,7 @@ import type { Fleet } from './fleet.ts'
 import { load } from './load.ts'
 import type { Purges } from './purges.ts'
 import { nearTtl, pushedWithin, slack } from './settings.ts'
-import type { Server } from './stores.ts'
+import type { Server } from '../test/support/places.ts'
 import { newTally, type Tally } from './tally.ts'
 
 export interface Scene {

@@ -3,7 +3,7 @@ import { Fleet } from './fleet.ts'
 import type { Memory } from './member.ts'
 import { calmPhases, runPhase, type Scene, troubledPhases } from './phases.ts'
 import { Purges } from './purges.ts'
-import { type StoreName, startPlace } from './stores.ts'
+import { type StoreName, startPlace } from '../test/support/places.ts'
 import type { Tally } from './tally.ts'
 
 export interface Outcome {
