@@ -8,15 +8,16 @@ import { type Member, startFleet } from './fleet.ts'
 
 const handlerTime = 5
 const storeTimeout = 100
-/** What a machine adds that is busy with other tests, ms. */
-const slack = 400
+/** What a machine adds that is busy with other tests, ms: to most requests, and to a few. */
+const slack = 300
+const rareSlack = 1_000
 /** A store that was lost is asked again after 1 s, then after 2 and 4 more. */
 const back = { timeout: 15_000, interval: 100 }
 
 interface Load {
   readonly failed: readonly unknown[]
   /** Milliseconds of each request. */
-  readonly times: readonly number[]
+  readonly times: number[]
 }
 
 /** Asks for old and new paths over 10 connections until `isOver`. */
@@ -67,7 +68,9 @@ export function serverFaultTests(name: StoreName): void {
       const { failed, times } = await loading
       expect(failed).toEqual([])
       expect(times.length).toBeGreaterThan(20)
-      expect(Math.max(...times)).toBeLessThan(handlerTime + storeTimeout + slack)
+      times.sort((a, b) => a - b)
+      expect(times[Math.floor(times.length * 0.95)]).toBeLessThan(handlerTime + storeTimeout + slack)
+      expect(times.at(-1)).toBeLessThan(handlerTime + storeTimeout + rareSlack)
     }
     /** What one process stores, another answers with; nothing was thrown; and it says that it is well. */
     const isBack = async (): Promise<void> => {

@@ -1,7 +1,7 @@
 /** What processes that share a store do for each other, whatever the store stands on. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { describeWithProgram } from '../support/servers.ts'
 import { type Place, placeProgram, type StoreName, startPlace } from '../support/places.ts'
+import { describeWithProgram } from '../support/servers.ts'
 import { type Member, startFleet } from './fleet.ts'
 
 export interface SharedPlaceTests {

@@ -67,7 +67,8 @@ const kinds = {
   memcached: {
     program: 'memcached',
     start: async () => ofServer(await startMemcached(), ({ address }) => address),
-    open: async (server) => (await import('../../src/adapters/stores/memcached.ts')).memcachedStore({ servers: [server] }),
+    open: async (server) =>
+      (await import('../../src/adapters/stores/memcached.ts')).memcachedStore({ servers: [server] }),
   },
   postgres: {
     program: 'initdb',
