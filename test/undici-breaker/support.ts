@@ -133,8 +133,8 @@ export const ways: [string, Way][] = releases.flatMap(([name, undici]): [string,
   [`global fetch over ${name}`, fetching(undici, fetch)],
 ])
 
-/** The numbers that a breaker has to show, nothing being under way. */
-export async function settles(breaker: CircuitBreaker, counts: Partial<BreakerCounts>): Promise<void> {
-  await until(() => breaker.counts.inFlight === 0)
+/** The numbers that a breaker has to show, nothing being under way. `within`: ms. */
+export async function settles(breaker: CircuitBreaker, counts: Partial<BreakerCounts>, within?: number): Promise<void> {
+  await until(() => breaker.counts.inFlight === 0, within)
   expect(breaker.counts).toMatchObject(counts)
 }
