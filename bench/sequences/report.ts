@@ -78,8 +78,8 @@ sockets of our own. All servers are alive all the time and measured in turns; me
 | --- | --- | --- |
 ${SERVER_NAMES.map((name) => serverRow(name, servers.get(name) ?? [])).join('\n')}
 
-The route that only ends a 304 sends no field of its own. The one with the same fields sends \`ETag\`, \`Cache-Control\`,
-\`Vary\` and \`Accept-Ranges\` as the sequence does, without having to find out what they are.
+The route that only ends a 304 sends no field of its own. The one with the same fields sends \`ETag\`, \`Cache-Control\`
+and \`Vary\` as the sequence does, without having to find out what they are.
 `
 }
 

@@ -68,7 +68,7 @@ async function pageOf(): Promise<Answer> {
 }
 
 async function start(name: ServerName, model: Answer): Promise<Running> {
-  const names = ['etag', 'cache-control', 'vary', 'accept-ranges']
+  const names = ['etag', 'cache-control', 'vary']
   const fields = Object.fromEntries(names.map((field) => [field, fieldOf(model, field) ?? '']))
   const settings: ServerSettings = { name, answer: { fields, body: model.body } }
   const child = new Child('./sequences/server-child.ts', settings, name.replaceAll(/\W+/g, '-'))

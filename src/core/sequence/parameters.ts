@@ -1,11 +1,13 @@
 import { quote } from '../options.ts'
 import { plainInteger } from './integer.ts'
+import { uriText } from './link.ts'
 import { PageError } from './page-error.ts'
 import { parseQuery, type QueryParameter } from './query.ts'
 
 /** The parameters of a query, with those that a router understands apart from all others. */
 export interface OwnParameters {
   readonly asked: ReadonlyMap<string, string>
+  /** Their `text` as it may stand in a URI. */
   readonly kept: readonly QueryParameter[]
 }
 
@@ -21,7 +23,7 @@ export function ownParameters(query: string, names: readonly string[]): OwnParam
     // One of ours may begin as another one and a bracket do.
     const same = names.find((own) => parameter.name === own)
     const name = same ?? names.find((own) => parameter.name.startsWith(`${own}[`))
-    if (name === undefined) kept.push(parameter)
+    if (name === undefined) kept.push({ ...parameter, text: uriText(parameter.text) })
     else if (name !== parameter.name || asked.has(name)) {
       throw new PageError(400, `${name} must be given once, and plainly`)
     } else asked.set(name, parameter.value)

@@ -1,11 +1,9 @@
-import { uriText } from './link.ts'
-
 /** A parameter of a query. */
 export interface QueryParameter {
   /** Decoded; as it stands where it cannot be decoded. */
   readonly name: string
   readonly value: string
-  /** As received, but for characters that no URI may have. */
+  /** As received. */
   readonly text: string
 }
 
@@ -18,7 +16,7 @@ export function parseQuery(query: string): QueryParameter[] {
   return parts.map((part) => {
     const at = part.indexOf('=')
     const [name, value] = at === -1 ? [part, ''] : [part.slice(0, at), part.slice(at + 1)]
-    return { name: decoded(name), value: decoded(value), text: uriText(part) }
+    return { name: decoded(name), value: decoded(value), text: part }
   })
 }
 

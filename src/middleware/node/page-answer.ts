@@ -35,7 +35,8 @@ export function preparePageAnswer(
 
 /** Sets the fields that have a value; those that are lists go behind what stands there. */
 export function setFields(response: ServerResponse, fields: PageFields): void {
-  for (const [name, value] of Object.entries(fields)) {
+  for (const name in fields) {
+    const value = fields[name]
     if (value === undefined || value === '') continue
     const before = LISTS.has(name) ? response.getHeader(name) : undefined
     response.setHeader(name, before === undefined ? value : [before, value].flat().join(', '))

@@ -50,12 +50,26 @@ type Route =
 /** A page that is not refused. */
 type Admitted = Exclude<Admission, { kind: 'refused' }>
 
+/** Terms as they are asked for. */
+interface AskedTerms {
+  readonly format: TermFormat
+  readonly start: number
+  /** Undefined: as many as the sequence has it. */
+  readonly limit: number | undefined
+  /** The fields that the answer depends on. */
+  readonly vary: readonly string[]
+  /** Whether the URL says which terms they are, for good. */
+  readonly isFixed: boolean
+}
+
 /** Terms to answer with, and what is said of them. */
 interface Wanted {
   readonly plan: TermPlan
   readonly format: TermFormat
   readonly status: 200 | 206
   readonly fields: PageFields
+  /** Those of the fields that a 304 has, too. */
+  readonly validity: PageFields
   /** Names the content before it is computed; undefined where it cannot. */
   readonly etag: string | undefined
   /** `count`: how many terms there are; undefined before that is known. */
@@ -101,7 +115,7 @@ export class SequenceEndpoint {
     if ('id' in route && this.#jobs === undefined) return PASS
     const methods = route.kind === 'job' ? JOB_METHODS : METHODS
     if (method === 'OPTIONS') return { kind: 'head', status: 204, fields: { Allow: methods } }
-    if (!methods.split(', ').includes(method ?? '')) return notAllowed(methods)
+    if (method !== 'GET' && !methods.split(', ').includes(method ?? '')) return notAllowed(methods)
     if ('id' in route && method === 'DELETE') return (this.#jobs as JobEndpoint).cancel(route.id)
     const asked = new Asked(call, local, query, this.#settings.isAbsolute)
     try {
@@ -170,9 +184,11 @@ export class SequenceEndpoint {
 
   #countedTerms(asked: Asked, format: TermFormat, count: number): SequenceAnswer | Promise<SequenceAnswer> {
     if (acceptedType(asked.headers.accept, [format.type]) === undefined) return notAcceptable()
-    const plan = this.#plan(asked, format, 0, count)
-    const vary = ['Accept', ...asked.vary]
-    return this.#answer(asked, this.#wanted({ plan, format, status: 200, vary, isFixed: false, linksOf: () => '' }))
+    const terms: AskedTerms = { format, start: 0, limit: count, vary: ['Accept', ...asked.vary], isFixed: false }
+    const unchanged = this.#unchanged(asked, terms)
+    if (unchanged !== undefined) return unchanged
+    const plan = this.#plan(asked, terms)
+    return this.#answer(asked, this.#wanted(terms, { plan, linksOf: () => '' }))
   }
 
   #term(asked: Asked, text: string): SequenceAnswer | Promise<SequenceAnswer> {
@@ -182,19 +198,17 @@ export class SequenceEndpoint {
     const index = integerOf('The index of a term', text, 0)
     const none = notFound(sequence.length)
     if (sequence.length !== undefined && index >= sequence.length) return none
-    const plan = this.#plan(asked, format, index, 1)
+    const terms: AskedTerms = { format, start: index, limit: 1, vary: ['Accept', ...asked.vary], isFixed: false }
+    const unchanged = this.#unchanged(asked, terms)
+    if (unchanged !== undefined) return unchanged
+    const plan = this.#plan(asked, terms)
     const query = asked.query === '' ? '' : `?${uriText(asked.query)}`
     const at = (neighbour: number): string => `${asked.root}/terms/${neighbour}${query}`
     const links = [
       ...(index > 0 ? [{ rel: 'prev', href: at(index - 1) }] : []),
       ...(index + 1 < (sequence.length ?? Infinity) ? [{ rel: 'next', href: at(index + 1) }] : []),
     ]
-    const linksOf = (): string => formatLinks(links)
-    const vary = ['Accept', ...asked.vary]
-    return this.#answer(asked, {
-      ...this.#wanted({ plan, format, status: 200, vary, isFixed: false, linksOf }),
-      none,
-    })
+    return this.#answer(asked, { ...this.#wanted(terms, { plan, linksOf: () => formatLinks(links) }), none })
   }
 
   #terms(asked: Asked): SequenceAnswer | Promise<SequenceAnswer> {
@@ -204,22 +218,24 @@ export class SequenceEndpoint {
     const named = own.asked.get('format')
     const format = named === undefined ? acceptedFormat(asked.headers) : namedFormat(named)
     if (format === undefined) return notAcceptable()
-    const bounds = this.#bounds(format, asked)
-    const hasRanges = format.hasRanges && start === undefined && limit === undefined
-    const ranged = hasRanges && !asked.isHead ? this.#range(asked, bounds, format) : undefined
+    const takesRanges = format.hasRanges && start === undefined && limit === undefined
+    const terms: AskedTerms = {
+      format,
+      start: start ?? 0,
+      limit,
+      vary: [...(named === undefined ? ['Accept'] : []), ...(takesRanges ? ['Range'] : []), ...asked.vary],
+      isFixed: start !== undefined && limit !== undefined,
+    }
+    const unchanged = this.#unchanged(asked, terms)
+    if (unchanged !== undefined) return unchanged
+    const ranged = takesRanges && !asked.isHead ? this.#range(asked, format) : undefined
     const wantedOf = (plan: TermPlan): Wanted => {
       const linked = { bounds: this.#bounds(format, asked), isKept: this.#settings.sequence.deterministic }
-      return this.#wanted({
-        plan,
-        format,
-        status: ranged === undefined ? 200 : 206,
-        vary: [...(named === undefined ? ['Accept'] : []), ...(hasRanges ? ['Range'] : []), ...asked.vary],
-        isFixed: start !== undefined && limit !== undefined,
-        linksOf: (count) => (ranged === undefined ? linksAround(asked, linked, plan, own, count) : ''),
-      })
+      const linksOf = (count: number | undefined): string =>
+        ranged === undefined ? linksAround(asked, linked, plan, own, count) : ''
+      return this.#wanted(terms, { plan, isRange: ranged !== undefined, takesRanges, linksOf })
     }
-    const admission: Admitted =
-      ranged === undefined ? this.#admission(asked, format, start ?? 0, limit) : { kind: 'now', plan: ranged }
+    const admission: Admitted = ranged === undefined ? this.#admission(asked, terms) : { kind: 'now', plan: ranged }
     if (admission.kind === 'later') return this.#later(asked, format, admission, wantedOf)
     const wanted = wantedOf(admission.plan)
     if (ranged !== undefined) return this.#answer(asked, { ...wanted, none: refused(new PageError(416, NOTHING)) })
@@ -230,41 +246,36 @@ export class SequenceEndpoint {
     return resumed.count === 0 ? none : this.#answer(asked, { ...wanted, plan: resumed, none })
   }
 
-  #range(asked: Asked, bounds: TermBounds, format: TermFormat): TermPlan | undefined {
+  #range(asked: Asked, format: TermFormat): TermPlan | undefined {
     const range = requestedItems(asked.headers.range)
     if (range === undefined || !rangeApplies(asked.headers, { etag: this.#tag(format, 0, undefined) })) return undefined
-    return planRange(bounds, range)
+    return planRange(this.#bounds(format, asked), range)
   }
 
-  /** What costs too much is as good as any other where the client has it: it will not be read. */
-  #plan(asked: Asked, format: TermFormat, start: number, limit: number | undefined): TermPlan {
-    try {
-      return planTerms(this.#bounds(format, asked), start, limit)
-    } catch (error) {
-      const known = error instanceof ExcessiveTerms ? this.#known(asked, format, start, limit) : undefined
-      if (known === undefined) throw error
-      return known
-    }
+  #plan(asked: Asked, { format, start, limit }: AskedTerms): TermPlan {
+    return planTerms(this.#bounds(format, asked), start, limit)
   }
 
-  /** Terms that the client names the tag of. */
-  #known(asked: Asked, format: TermFormat, start: number, limit: number | undefined): TermPlan | undefined {
+  /**
+   * The answer where the client names the tag of what it asks for. What costs too much is as good as any other then: it
+   * will not be read.
+   */
+  #unchanged(asked: Asked, terms: AskedTerms): SequenceAnswer | undefined {
+    const { format, start, limit } = terms
     const ifNoneMatch = asked.headers['if-none-match']
     // Any will do for *, so that the client may have none.
     if (limit === undefined || ifNoneMatch === undefined || ifNoneMatch.trim() === '*') return undefined
     const count = Math.max(0, Math.min(limit, (this.#settings.sequence.length ?? Infinity) - start))
     const tag = this.#tag(format, start, count)
     if (tag === undefined || !matchesAny(ifNoneMatch, tag)) return undefined
-    return { start, size: limit, count }
+    return { kind: 'head', status: 304, fields: this.#validity(terms, tag) }
   }
 
   /** Only whole pages are computed in the background: streams begin at once. */
-  #admission(asked: Asked, format: TermFormat, start: number, limit: number | undefined): Admitted {
+  #admission(asked: Asked, terms: AskedTerms): Admitted {
+    const { format, start, limit } = terms
     const { job } = this.#settings.limits
-    const known = this.#known(asked, format, start, limit)
-    if (job === undefined || format.isStream || known !== undefined) {
-      return { kind: 'now', plan: known ?? this.#plan(asked, format, start, limit) }
-    }
+    if (job === undefined || format.isStream) return { kind: 'now', plan: this.#plan(asked, terms) }
     const prefersLater = prefersAsync(asked.headers.prefer) && !asked.isHead
     const admission = admitPage(this.#bounds(format, asked), job, { start, limit, prefersLater })
     if (admission.kind === 'refused') throw admission.error
@@ -308,30 +319,37 @@ export class SequenceEndpoint {
     return { reader, length: sequence.length, limit, limits: isStream ? limits.stream : limits.page, kept }
   }
 
-  #wanted(given: {
-    readonly plan: TermPlan
-    readonly format: TermFormat
-    readonly status: 200 | 206
-    readonly vary: readonly string[]
-    readonly isFixed: boolean
-    readonly linksOf: Wanted['linksOf']
-  }): Wanted {
-    const { plan, format, status, vary, isFixed, linksOf } = given
-    const { cacheControl, sequence } = this.#settings
-    const isRange = status === 206
+  #wanted(
+    terms: AskedTerms,
+    given: {
+      readonly plan: TermPlan
+      readonly isRange?: boolean
+      readonly takesRanges?: boolean
+      readonly linksOf: Wanted['linksOf']
+    },
+  ): Wanted {
+    const { format } = terms
+    const { plan, isRange = false, takesRanges = false, linksOf } = given
     // All ranges are parts of one thing.
     const etag = isRange ? this.#tag(format, 0, undefined) : this.#tag(format, plan.start, plan.count)
-    const control = isFixed ? cacheControl.fixed : cacheControl.open
+    const validity = this.#validity(terms, etag)
     const fields = {
-      ETag: etag,
-      // What comes as it is made may end with an error: it is kept only where it can be told from the whole.
-      'Cache-Control': control ?? (format.failure === undefined ? undefined : 'no-store'),
-      Vary: vary.join(', '),
-      'Accept-Ranges': format.hasRanges ? 'items' : undefined,
-      'Content-Range': isRange ? rangeText(plan, sequence.length) : undefined,
+      ...validity,
+      'Accept-Ranges': takesRanges ? 'items' : undefined,
+      'Content-Range': isRange ? rangeText(plan, this.#settings.sequence.length) : undefined,
       ...(format.isLive && LIVE),
     }
-    return { plan, format, status, fields, etag, linksOf, none: undefined }
+    return { plan, format, status: isRange ? 206 : 200, fields, validity, etag, linksOf, none: undefined }
+  }
+
+  #validity({ format, vary, isFixed }: AskedTerms, etag: string | undefined): PageFields {
+    const { fixed, open } = this.#settings.cacheControl
+    return {
+      ETag: etag,
+      // What comes as it is made may end with an error: it is kept only where it can be told from the whole.
+      'Cache-Control': (isFixed ? fixed : open) ?? (format.failure === undefined ? undefined : 'no-store'),
+      Vary: vary.join(', '),
+    }
   }
 
   /** Strong: it names all that decides the bytes. */
@@ -349,9 +367,9 @@ export class SequenceEndpoint {
   }
 
   #answer(asked: Asked, wanted: Wanted): SequenceAnswer | Promise<SequenceAnswer> {
-    const { etag, fields, format, linksOf } = wanted
+    const { etag, fields, validity, format, linksOf } = wanted
     if (etag !== undefined && matchesAny(asked.headers['if-none-match'], etag)) {
-      return { kind: 'head', status: 304, fields }
+      return { kind: 'head', status: 304, fields: validity }
     }
     if (!asked.isHead) return this.#read(asked, wanted)
     return { kind: 'head', status: 200, fields: { ...fields, 'Content-Type': format.type, Link: linksOf(undefined) } }
@@ -388,27 +406,34 @@ class Asked {
   readonly isHead: boolean
   readonly isHttp1: boolean
   readonly query: string
-  /** Where paths in links begin: the mount, absolute where a proxy is trusted. */
-  readonly root: string
   /** What links depend on. */
   readonly vary: readonly string[]
   /** Whether links have to name scheme and host. */
   readonly isAbsolute: boolean
   /** The index of a term that reading goes on from; undefined: none, or the store was not asked. */
   kept: number | undefined = undefined
+  readonly #origin: string | undefined
+  readonly #target: string
+  readonly #local: string
 
   constructor({ request, response, target, origin }: SequenceCall, local: string, query: string, isAbsolute: boolean) {
-    const from = isAbsolute ? originText(origin) : undefined
-    const { path } = splitTarget(target)
-    const mount = path.endsWith(local) ? path.slice(0, -local.length) : path
+    this.#origin = isAbsolute ? originText(origin) : undefined
+    this.#target = target
+    this.#local = local
     this.headers = request.headers
     this.response = response
     this.isHead = request.method === 'HEAD'
     this.isHttp1 = request.httpVersionMajor === 1
     this.query = query
-    this.isAbsolute = from !== undefined
-    this.root = from === undefined ? pathReference(mount) : from + uriText(mount)
+    this.isAbsolute = this.#origin !== undefined
     this.vary = this.isAbsolute ? ['X-Forwarded-Proto', 'X-Forwarded-Host'] : []
+  }
+
+  /** Where paths in links begin: the mount, absolute where a proxy is trusted. */
+  get root(): string {
+    const { path } = splitTarget(this.#target)
+    const mount = path.endsWith(this.#local) ? path.slice(0, -this.#local.length) : path
+    return this.#origin === undefined ? pathReference(mount) : this.#origin + uriText(mount)
   }
 }
 
@@ -422,6 +447,7 @@ function pathBelow(prefix: string, path: string): string | undefined {
 
 function routeOf(path: string): Route | undefined {
   if (path === '/') return { kind: 'root' }
+  if (path === '/terms') return { kind: 'terms' }
   const [, terms, index, ...rest] = path.split('/')
   if (terms === 'jobs') return jobRouteOf(index, rest)
   if (terms !== 'terms') return undefined
