@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { keepTerms } from '../../src/core/sequence/keep-terms.ts'
 import { defineSequence, type Sequence } from '../../src/index.ts'
@@ -127,6 +128,46 @@ describe('a writer', () => {
     expect(runs.begun).toBe(2)
   })
 
+  test('that hears late that another has the right leaves the rest of its block to that one', async () => {
+    const store = new FaultyStore()
+    await store.capabilities.setIfAbsent(leaseKey, Buffer.from('lease of another'), 60_000)
+    store.faults.leases = 'hangs'
+    const { sequence, runs, give } = held()
+    const reading = termsOf(keepTerms(sequence, { store: store.client(), blockSize, storeTimeout }), 0, 10)
+    give(3)
+    await expect.poll(() => runs.begun).toBe(1)
+    delete store.faults.leases
+    store.release()
+    await nextTurn()
+    give(1)
+    await expect.poll(() => runs.ended).toBe(1)
+    const another = new FaultyStore()
+    await termsOf(keepTerms(squares().sequence, { store: another.client(), blockSize }), 0, 10)
+    void store.kept.set(`${prefix} block 0`, another.kept.get(`${prefix} block 0`) as never, 60_000)
+    expect(await reading).toEqual(expected(0, 10))
+    expect(runs.begun).toBe(1)
+  })
+
+  test('that is granted the right late goes on with it, and gives it back', async () => {
+    const store = new FaultyStore()
+    store.faults.leases = 'hangs'
+    const clock = new ManualClock()
+    const { sequence, runs, give } = held()
+    const reading = termsOf(keepTerms(sequence, { store: store.client(), blockSize, storeTimeout, clock }), 0, 30)
+    give(5)
+    await expect.poll(() => runs.begun).toBe(1)
+    delete store.faults.leases
+    store.release()
+    await nextTurn()
+    // Longer than it would go on without.
+    clock.pass(2)
+    give(100)
+    expect(await reading).toEqual(expected(0, 30))
+    expect(runs.begun).toBe(1)
+    await expect.poll(() => store.kept.get(`${prefix} head`)?.meta).toEqual({ blocks: 3 })
+    await expect.poll(() => store.capabilities.read(leaseKey)).toBeUndefined()
+  })
+
   test('whose readers got what they wanted finishes the block, unless that takes more than 10 s', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const store = new FaultyStore()
@@ -171,6 +212,20 @@ describe('while another process has the right to write', () => {
       void store.kept.set(`${prefix} block ${n}`, another.kept.get(`${prefix} block ${n}`) as never, 60_000)
     expect(await reading).toEqual(expected(0, 20))
     expect(computed).toEqual([])
+  })
+
+  test('it is taken to have it still where the store is late to say so, for a second', async () => {
+    const store = new FaultyStore()
+    const clock = new ManualClock()
+    const { reading, computed } = await waiting(store, clock, 0, 10)
+    await looks(store)
+    store.faults.leases = 'hangs'
+    const asked = store.calls.leases
+    await expect.poll(() => store.calls.leases, { timeout: 5_000 }).toBeGreaterThan(asked + 2)
+    expect(computed).toEqual([])
+    clock.pass(1)
+    expect(await reading).toEqual(expected(0, 10))
+    expect(computed.length).toBe(10)
   })
 
   test('blocks that are gone behind it are computed here in one walk, those before it are waited for', async () => {

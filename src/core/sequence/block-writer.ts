@@ -1,22 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 import type { StoreCapabilities } from '../store/capabilities.ts'
-import { waitAtMost, withDeadline } from '../store/guard.ts'
-import { askForLease, type Lease, type LeaseAnswer } from '../store/lease.ts'
+import { waitAtMost } from '../store/guard.ts'
 import type { Sequence } from './contract.ts'
 import { encodedMark } from './kept-state.ts'
 import { Mark } from './mark.ts'
 import type { TermBlocks } from './term-blocks.ts'
 import type { TermWalker } from './term-walker.ts'
-
-/** The terms of a block as far as they are wanted. */
-export interface Landed {
-  readonly texts: readonly string[]
-  /** Whether the sequence ends with them. */
-  readonly isEnd: boolean
-  /** What came instead of the next term. */
-  readonly failure?: { readonly error: unknown } | undefined
-}
+import { type Landed, type NobodyWaits, type Wanted, Wishes } from './wishes.ts'
+import { WriteRight, type WriteTurn } from './write-right.ts'
 
 export interface BlockWriterParts<State> {
   readonly walker: TermWalker<State>
@@ -24,19 +16,6 @@ export interface BlockWriterParts<State> {
   readonly clock: Clock
   /** ms for one call of the store. */
   readonly timeout: number
-}
-
-/** The first `count` terms of block `n`, by a reader who goes on to block `last`. */
-export interface Wanted {
-  readonly n: number
-  readonly count: number
-  readonly last: number
-}
-
-/** Somebody who waits. */
-interface Wish extends Wanted {
-  readonly resolve: (landed: Landed) => void
-  readonly reject: (error: unknown) => void
 }
 
 /** Block `n`, computed. */
@@ -54,17 +33,11 @@ interface Seen {
   readonly since: number
 }
 
-/** A writer that dies is followed by another process after this time, ms. */
-const LEASE_TIME = 3_000
 /** Between two looks at whether another process has written what is wanted, ms. */
 const FIRST_PAUSE = 10
 const LONGEST_PAUSE = 100
 /** ms without a new block after which it is taken that none will come, or that this process cannot see them. */
 const STANDSTILL = 10_000
-/** ms for which a store that has failed is not asked for the right to write. */
-const RETRY_AFTER = 1_000
-/** ms that a reader who got a block has to come back for the next one, before the walk is ended. */
-const COMING_BACK = 50
 /** ms for the rest of a block that nobody waits for: a sequence may hang, and others wait for the lease. */
 const FINISHING = 10_000
 /** Blocks on their way to the store at most, before more is computed. */
@@ -78,32 +51,27 @@ export class BlockWriter<State> {
   readonly #sequence: Sequence<State>
   readonly #blocks: TermBlocks
   readonly #walker: TermWalker<State>
-  readonly #capabilities: StoreCapabilities
   readonly #clock: Clock
   /** ms for one call of the store. */
   readonly #timeout: number
-  readonly #wishes = new Set<Wish>()
+  readonly #right: WriteRight
+  readonly #wishes = new Wishes((reason) => this.#leave(reason))
   /** Ends the work when nobody wants it any more. */
   #leaving = new AbortController()
   #finishing: NodeJS.Timeout | undefined
   #isAtWork = false
-  /** When the store failed at a lease, monotonic ms. */
-  #failedAt = -Infinity
   /** The last term that was computed here and ends a block: gone on from even where the store keeps nothing. */
   #latest: Mark<State> | undefined
   /** The block that was in work last, as far as it is there: it may not be in the store yet, or never. */
   #recent: { readonly n: number; readonly texts: readonly string[] } = { n: -1, texts: [] }
-  /** The last block that readers who got theirs go on to, and what tells that one came back. */
-  #expected = -1
-  #onWish: (() => void) | undefined
 
   constructor(sequence: Sequence<State>, blocks: TermBlocks, parts: BlockWriterParts<State>) {
     this.#sequence = sequence
     this.#blocks = blocks
     this.#walker = parts.walker
-    this.#capabilities = parts.capabilities
     this.#clock = parts.clock
     this.#timeout = parts.timeout
+    this.#right = new WriteRight(blocks.leaseKey, parts)
   }
 
   /**
@@ -115,24 +83,10 @@ export class BlockWriter<State> {
     signal.throwIfAborted()
     const { n, texts } = this.#recent
     if (n === wanted.n && texts.length >= wanted.count) return { texts: [...texts], isEnd: false }
-    const { promise, resolve, reject } = Promise.withResolvers<Landed>()
-    const wish: Wish = { ...wanted, resolve, reject }
-    const onAbort = (): void => {
-      this.#wishes.delete(wish)
-      // What others have got a part of is computed to the end of its block.
-      if (this.#wishes.size === 0) this.#leaving.abort()
-      reject(signal.reason)
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    this.#wishes.add(wish)
+    const landed = this.#wishes.add(wanted, signal)
     clearTimeout(this.#finishing)
-    this.#onWish?.()
     if (!this.#isAtWork) void this.#work()
-    try {
-      return await promise
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
+    return landed
   }
 
   /**
@@ -153,9 +107,9 @@ export class BlockWriter<State> {
     this.#isAtWork = true
     let seen: Seen | undefined
     try {
-      for (let patience = FIRST_PAUSE; this.#wishes.size > 0; patience = Math.min(patience * 1.5, LONGEST_PAUSE)) {
-        const turn = await this.#ask()
-        if (turn !== 'taken') {
+      for (let patience = FIRST_PAUSE; !this.#wishes.areNone; patience = Math.min(patience * 1.5, LONGEST_PAUSE)) {
+        const turn = await this.#right.ask()
+        if (turn.state !== 'another') {
           await this.#write(turn)
           patience = FIRST_PAUSE
           seen = undefined
@@ -164,21 +118,26 @@ export class BlockWriter<State> {
           await this.#lookUp()
           seen = await this.#look(seen)
           // What the other one is past is gone from the store: it would not come back to that.
-          const isPast = (this.#smallestWish() ?? Infinity) < seen.head
+          const isPast = (this.#wishes.first ?? Infinity) < seen.head
           const standsStill = this.#clock.monotonic() - seen.since >= STANDSTILL
           if (isPast || standsStill) await this.#write(undefined)
         }
       }
     } catch (error) {
-      for (const wish of this.#wishes) {
-        this.#wishes.delete(wish)
-        wish.reject(error)
-      }
+      this.#wishes.reject(error)
     } finally {
       this.#isAtWork = false
       // One that came while this ended.
-      if (this.#wishes.size > 0) void this.#work()
+      if (!this.#wishes.areNone) void this.#work()
     }
+  }
+
+  /** Ends the work that nobody waits for; what others have got a part of is computed to the end of its block. */
+  #leave(reason: NobodyWaits): void {
+    const leaving = this.#leaving
+    clearTimeout(this.#finishing)
+    if (reason === 'left') leaving.abort()
+    else this.#finishing = setTimeout(() => leaving.abort(), FINISHING).unref()
   }
 
   /** How far another process is, and since when. */
@@ -187,61 +146,30 @@ export class BlockWriter<State> {
     return head === before?.head ? before : { head, since: this.#clock.monotonic() }
   }
 
-  /** The right to write; undefined where the store cannot say who has it. */
-  async #ask(): Promise<Lease | undefined | 'taken'> {
-    if (this.#hasFailed) return undefined
-    const asking = askForLease(this.#capabilities, this.#blocks.leaseKey, LEASE_TIME)
-    const outcome = await withDeadline(() => asking, this.#timeout, false)
-    if (outcome.type === 'value') return outcome.value.type === 'granted' ? outcome.value.lease : 'taken'
-    // One that is granted too late is nobody's.
-    if (outcome.type === 'late') asking.then(giveBack).catch(() => {})
-    this.#failedAt = this.#clock.monotonic()
-    return undefined
-  }
-
-  get #hasFailed(): boolean {
-    return this.#clock.monotonic() - this.#failedAt < RETRY_AFTER
-  }
-
-  async #release(lease: Lease): Promise<void> {
-    const { type } = await withDeadline(() => lease.release(), this.#timeout, false)
-    if (type !== 'value') this.#failedAt = this.#clock.monotonic()
-  }
-
   /** What another process has written meanwhile. */
   async #lookUp(): Promise<void> {
-    const numbers = new Set([...this.#wishes].map(({ n }) => n))
-    for (const n of numbers) {
+    for (const n of this.#wishes.blocks) {
       const block = await this.#blocks.find(n)
-      if (block !== undefined) this.#land(n, block.texts, block.texts.length < this.#blocks.size)
+      if (block !== undefined) this.#wishes.land(n, block.texts, block.texts.length < this.#blocks.size)
     }
   }
 
-  async #write(lease: Lease | undefined): Promise<void> {
+  /** `turn`: undefined where another has the right, and what it should have written is not there. */
+  async #write(turn: WriteTurn | undefined): Promise<void> {
     try {
       // Another may have written it since it was missed.
       await this.#lookUp()
-      const first = this.#smallestWish()
-      if (first !== undefined) await this.#compute(first, lease)
+      const { first } = this.#wishes
+      if (first !== undefined && turn?.state !== 'another') await this.#compute(first, turn)
     } finally {
-      if (lease !== undefined) await this.#release(lease)
+      await turn?.end()
     }
   }
 
-  #smallestWish(): number | undefined {
-    const numbers = [...this.#wishes].map(({ n }) => n)
-    return numbers.length === 0 ? undefined : Math.min(...numbers)
-  }
-
-  /** The last block that anybody who waits goes on to. */
-  #lastWish(): number {
-    return Math.max(-1, ...[...this.#wishes].map(({ last }) => last))
-  }
-
   /** Computes from the last block before `first` on, up to the last that is wanted. */
-  async #compute(first: number, lease: Lease | undefined): Promise<void> {
+  async #compute(first: number, turn: WriteTurn | undefined): Promise<void> {
     this.#leaving = new AbortController()
-    this.#expected = -1
+    this.#wishes.expectNobody()
     const { signal } = this.#leaving
     const { size } = this.#blocks
     const head = await this.#blocks.head()
@@ -250,27 +178,30 @@ export class BlockWriter<State> {
     let texts: string[] = []
     let last: Mark<State> | undefined
     const underWay = new Set<Promise<void>>()
-    const expected = (this.#lastWish() + 1 - n) * size
+    const expected = (this.#wishes.last + 1 - n) * size
     const terms = this.#walker.walk({ start: n * size, count: Infinity, expected, kept, signal, boundary: size })
     try {
       for await (const batch of terms) {
         texts.push(...batch.texts)
         last = batch.last
         this.#recent = { n, texts }
-        this.#land(n, texts, false)
-        if (texts.length < size) continue
+        this.#wishes.land(n, texts, false)
+        if (texts.length < size) {
+          if (turn?.state === 'another') return
+          continue
+        }
         this.#latest = last
-        await this.#keep(underWay, { n, texts, last, isHead: lease !== undefined })
+        await this.#keep(underWay, { n, texts, last, isHead: turn?.state === 'own' })
         texts = []
         n++
-        if (!(await this.#goesOn(n, { first, head, lease }))) return
+        if (!(await this.#goesOn(n, { first, head, turn }))) return
       }
       if (last !== undefined && texts.length > 0) {
-        await this.#keep(underWay, { n, texts, last, isHead: lease !== undefined })
+        await this.#keep(underWay, { n, texts, last, isHead: turn?.state === 'own' })
       }
-      this.#landRest(n, { texts, isEnd: true })
+      this.#wishes.landRest(n, { texts, isEnd: true })
     } catch (error) {
-      if (!signal.aborted) this.#landRest(n, { texts, isEnd: false, failure: { error } })
+      if (!signal.aborted) this.#wishes.landRest(n, { texts, isEnd: false, failure: { error } })
     } finally {
       clearTimeout(this.#finishing)
       // Others look for them when the lease is free; readers here do not wait for a store that hangs.
@@ -281,25 +212,17 @@ export class BlockWriter<State> {
   /** Whether the walk to block `first` that came to block `n` goes on with it. `head`: what others had written then. */
   async #goesOn(
     n: number,
-    { first, head, lease }: { readonly first: number; readonly head: number; readonly lease: Lease | undefined },
+    { first, head, turn }: { readonly first: number; readonly head: number; readonly turn: WriteTurn | undefined },
   ): Promise<boolean> {
-    if (this.#wishes.size === 0 && this.#expected >= n) await this.#nextWish()
-    const smallest = this.#smallestWish()
+    await this.#wishes.comingBack(n)
+    const smallest = this.#wishes.first
     if (smallest === undefined || smallest < n) return false
-    if (lease?.isLost === true) return false
+    if (turn?.state === 'lost' || turn?.state === 'another') return false
     if (n <= first) return true
     // Others have written it: it is made here only where somebody misses it.
     if (smallest > n && n < head) return false
-    // Without a lease, another is about to write what comes behind the head.
-    return lease !== undefined || n < head || this.#hasFailed
-  }
-
-  /** A reader who got a block and is on the way back for the next one. */
-  async #nextWish(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#onWish = resolve
-    await waitAtMost(promise, COMING_BACK)
-    this.#onWish = undefined
+    // Without a right to it, another is about to write what comes behind the head.
+    return turn?.state === 'own' || n < head || this.#right.hasFailed
   }
 
   /** The last term before block `first` that there is a state of. */
@@ -344,33 +267,4 @@ export class BlockWriter<State> {
     underWay.add(done)
     if (underWay.size >= MOST_UNDER_WAY) await waitAtMost(Promise.race(underWay), this.#timeout)
   }
-
-  /** For those who want what there is of block `n` by now. */
-  #land(n: number, texts: readonly string[], isEnd: boolean): void {
-    for (const wish of this.#wishes) {
-      if (wish.n === n && (isEnd || texts.length >= wish.count)) this.#fulfil(wish, { texts: [...texts], isEnd })
-    }
-  }
-
-  /** For all who want block `n` or later ones: after these terms none come. */
-  #landRest(n: number, landed: Landed): void {
-    for (const wish of this.#wishes) {
-      if (wish.n === n) this.#fulfil(wish, landed)
-      else if (wish.n > n) this.#fulfil(wish, { ...landed, texts: [] })
-    }
-  }
-
-  #fulfil(wish: Wish, landed: Landed): void {
-    this.#wishes.delete(wish)
-    wish.resolve(landed)
-    this.#expected = Math.max(this.#expected, wish.last)
-    if (this.#wishes.size > 0) return
-    const leaving = this.#leaving
-    clearTimeout(this.#finishing)
-    this.#finishing = setTimeout(() => leaving.abort(), FINISHING).unref()
-  }
-}
-
-async function giveBack(answer: LeaseAnswer): Promise<void> {
-  if (answer.type === 'granted') await answer.lease.release()
 }

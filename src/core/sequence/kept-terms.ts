@@ -1,9 +1,10 @@
 import type { Clock } from '../clock.ts'
 import { waitAtMost } from '../store/guard.ts'
-import { BlockWriter, type BlockWriterParts, type Landed, type Wanted } from './block-writer.ts'
+import { BlockWriter, type BlockWriterParts } from './block-writer.ts'
 import type { Sequence } from './contract.ts'
 import { Pace } from './pace.ts'
 import type { TermBlocks } from './term-blocks.ts'
+import type { Landed, Wanted } from './wishes.ts'
 
 /** Some terms in a row, by their JSON texts. */
 export interface Terms {
