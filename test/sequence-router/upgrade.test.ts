@@ -257,7 +257,8 @@ test('without the package ws it is answered 501, with a sentence for who runs th
   expect(status).toBe(0)
   expect(stdout.match(/HTTP\/1.1 501 Not Implemented/g)).toHaveLength(2)
   expect(stdout).toContain('"detail":"The server lacks the package ws, which WebSocket needs"')
-  expect(stderr.match(/WebSocket of sequenceRouter needs the package ws: npm install ws/g)).toHaveLength(1)
+  expect(stderr.match(/BREAKWATER_NO_WEBSOCKET.* needs the package ws: npm install ws/g)).toHaveLength(1)
+  expect(stderr).toContain("Cannot find package 'ws'")
 })
 
 test('nobody loads ws before a client comes', () => {

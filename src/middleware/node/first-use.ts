@@ -2,7 +2,6 @@
 import type { TermSockets } from '../../adapters/websocket/term-sockets.ts'
 import { type TermPool, TermPoolError, WORTH_A_WORKER } from '../../core/sequence/term-pool.ts'
 import type { TermService } from '../../core/sequence/term-session.ts'
-import { loadPeer } from '../../core/store/errors.ts'
 
 export type { TermSockets }
 
@@ -23,9 +22,8 @@ async function loadPool(): Promise<TermPool> {
   }
 }
 
-/** Clients over WebSocket of one router. @throws StoreError that says how to install the package ws. */
+/** Clients over WebSocket of one router. @throws where the package ws cannot be loaded. */
 export async function termSockets(service: TermService, heartbeat: number): Promise<TermSockets> {
-  const load = () => import('../../adapters/websocket/term-sockets.ts')
-  const { TermSockets } = await loadPeer('ws', load, 'WebSocket of sequenceRouter')
+  const { TermSockets } = await import('../../adapters/websocket/term-sockets.ts')
   return new TermSockets(service, heartbeat)
 }

@@ -1,10 +1,9 @@
-import { hash } from 'node:crypto'
 import { type IncomingMessage, type ServerResponse, validateHeaderValue } from 'node:http'
 import { rangeApplies } from '../../core/http/range.ts'
 import { matchesAny } from '../../core/http/validators.ts'
 import { flag, knownOptions, optionalFunction, quote } from '../../core/options.ts'
 import { formatLinks } from '../../core/sequence/link.ts'
-import { PageError, type PageErrorStatus } from '../../core/sequence/page-error.ts'
+import { PageError } from '../../core/sequence/page-error.ts'
 import {
   PAGE_OPTIONS,
   type PageSettings,
@@ -14,10 +13,13 @@ import {
 import type { PagePlan, PageRequest } from '../../core/sequence/page-plan.ts'
 import { type Page, type PageResult, type Paginator, paginatorOf } from '../../core/sequence/paginate.ts'
 import { splitTarget } from '../../core/sequence/query.ts'
-import { isGone } from './answer.ts'
+import { clientSignal } from './client-signal.ts'
+import { entityTag } from './entity-tag.ts'
 import type { PageAnswer, PageFields } from './page-answer.ts'
+import { pageProblem } from './page-problem.ts'
 import { type PageSource, type ReadySource, readWindow, readySource } from './page-source.ts'
-import type { Origin } from './request-head.ts'
+import { prefixOption } from './prefix.ts'
+import { type Origin, originText } from './request-head.ts'
 
 export interface PageRouterOptions<Item, Request> extends Omit<PaginateOptions<Item>, 'key'> {
   /** The list: an array, a function of `{ offset, limit }`, `{ key, read }`, or something to walk. */
@@ -63,11 +65,6 @@ export interface PageCall<Request> {
 
 const ROUTER_OPTIONS = ['source', 'total', 'envelope', 'etag', 'cacheControl', 'absolute', 'scope', 'prefix']
 const WALKED_LIMIT = 10_000
-export const TITLES: Record<PageErrorStatus, string> = {
-  400: 'Bad Request',
-  416: 'Range Not Satisfiable',
-  422: 'Unprocessable Content',
-}
 
 /** Answers requests for pages of a list. Decides and reads; bridges write. */
 export class PageEndpoint<Item, Request> {
@@ -96,7 +93,7 @@ export class PageEndpoint<Item, Request> {
   async answer(call: PageCall<Request>): Promise<PageAnswer> {
     const { method, url = '/' } = call.request
     if ((method !== 'GET' && method !== 'HEAD') || !(call.isRouted || this.#isOurs(url))) return { kind: 'pass' }
-    const signal = signalOf(call.response)
+    const signal = clientSignal(call.response)
     try {
       return await this.#page(call, signal)
     } catch (error) {
@@ -130,7 +127,7 @@ export class PageEndpoint<Item, Request> {
     if (body === undefined) throw new TypeError('envelope must give something that JSON can express')
     const links = formatLinks(Object.entries(page.links).map(([rel, href]) => ({ rel, href })))
     // What a range is a part of has a tag of its own, and only the list's state tells it (RFC 9110 section 15.3.7).
-    const ETag = etag === true && status === 200 ? digest([body, links, `${total ?? ''}`]) : fields.ETag
+    const ETag = etag === true && status === 200 ? entityTag([body, links, `${total ?? ''}`]) : fields.ETag
     if (isKnown(request, ETag)) return { kind: 'unchanged', fields: { ...fields, ETag } }
     const own = { ETag, Link: links, 'Content-Range': contentRange, 'X-Total-Count': total?.toString() }
     return { kind: 'page', status, fields: { ...fields, ...own }, body }
@@ -207,37 +204,12 @@ function pageOptionsFor<Item, Request>(
   return { modes, size, maxSize, ranges, names, cursors, key, scanLimit: reach }
 }
 
-export function prefixOption(prefix: unknown): string {
-  if (typeof prefix === 'string' && (prefix === '*' || /^(\/[^/?#]+)*$/.test(prefix))) return prefix
-  throw new TypeError(`prefix must be a path such as '/books', '' or '*', not ${quote(prefix)}`)
-}
-
 function isKnown({ headers }: IncomingMessage, etag: string | undefined): boolean {
   return etag !== undefined && matchesAny(headers['if-none-match'], etag)
 }
 
-/** Nothing that a proxy says goes into a link unless it has the form of an origin. */
-export function originText(origin: Origin | undefined): string | undefined {
-  if (origin === undefined || !/^https?$/.test(origin.scheme) || !/^[\w.:[\]-]+$/.test(origin.authority))
-    return undefined
-  return `${origin.scheme}://${origin.authority}`
-}
-
-/** Aborted when the client leaves before it has its answer. */
-export function signalOf(response: ServerResponse): AbortSignal {
-  const controller = new AbortController()
-  const leave = (): void => {
-    // What was closed in HTTP/2 says that it is finished, ended or not.
-    if (!response.writableEnded || !response.writableFinished) controller.abort(new Error('The client has left'))
-  }
-  if (isGone(response)) leave()
-  else response.once('close', leave)
-  return controller.signal
-}
-
-function refused({ status, message, maxSize, contentRange }: PageError): PageAnswer {
-  const problem = { status, title: TITLES[status], detail: message, ...(maxSize !== undefined && { maxSize }) }
-  return { kind: 'problem', problem, contentRange }
+function refused(error: PageError): PageAnswer {
+  return { kind: 'problem', problem: pageProblem(error), contentRange: error.contentRange }
 }
 
 function contentOf<Item>(page: Page<Item>, envelope: 'array' | 'data' | ((page: Page<Item>) => unknown)): unknown {
@@ -253,16 +225,10 @@ function tagOfState(plan: PagePlan, state: string, expiry: number | undefined): 
   const shown = JSON.stringify([scope, { mode, base, expiry, window }], (_, value) =>
     typeof value === 'bigint' ? `${value}n` : value,
   )
-  return digest([shown, state])
+  return entityTag([shown, state])
 }
 
 /** All ranges are parts of one thing. */
 function tagOfRanges({ scope }: Pick<PagePlan, 'scope'>, state: string): string {
-  return digest([JSON.stringify([scope]), state])
-}
-
-/** A strong entity tag. Lengths keep what is hashed apart. */
-export function digest(parts: readonly string[]): string {
-  const text = parts.map((part) => `${part.length}:${part}`).join('')
-  return `"${hash('sha256', text, 'base64url').slice(0, 22)}"`
+  return entityTag([JSON.stringify([scope]), state])
 }

@@ -8,6 +8,13 @@ export interface Origin {
   readonly authority: string
 }
 
+/** Nothing that a proxy says goes into a link unless it has the form of an origin. */
+export function originText(origin: Origin | undefined): string | undefined {
+  if (origin === undefined || !/^https?$/.test(origin.scheme) || !/^[\w.:[\]-]+$/.test(origin.authority))
+    return undefined
+  return `${origin.scheme}://${origin.authority}`
+}
+
 /** Scheme and authority of a request as it came in, without regard to proxies. */
 export function directOrigin(request: IncomingMessage): Origin {
   return { scheme: schemeOf(request), authority: hostOf(request) }

@@ -21,15 +21,15 @@ import {
   type TermPlan,
 } from '../../core/sequence/term-plan.ts'
 import type { TermReader } from '../../core/sequence/term-reader.ts'
+import { entityTag } from './entity-tag.ts'
 import { KnownPages } from './known-pages.ts'
 import type { PageFields } from './page-answer.ts'
-import { digest, originText } from './page-endpoint.ts'
+import { termsProblem } from './page-problem.ts'
 import { poolProblem } from './problem.ts'
-import type { Origin } from './request-head.ts'
+import { type Origin, originText } from './request-head.ts'
 import { problem, type SequenceAnswer } from './sequence-answer.ts'
 import { JOB_METHODS, JobEndpoint } from './sequence-jobs.ts'
 import { type SequenceRouterOptions, type SequenceSettings, sequenceSettings } from './sequence-options.ts'
-import { termsProblem } from './sequence-problem.ts'
 import { readTerms } from './sequence-reading.ts'
 import { SequenceUpgrade, type SequenceUpgrades } from './sequence-upgrade.ts'
 
@@ -182,7 +182,7 @@ export class SequenceEndpoint {
     }
     const text = JSON.stringify({ id, version, length, deterministic, formats: types, limit, limits, links })
     const fields = {
-      ETag: digest([text]),
+      ETag: entityTag([text]),
       'Cache-Control': this.#settings.cacheControl.open,
       Vary: ['Accept', ...asked.vary].join(', '),
     }
@@ -373,7 +373,7 @@ export class SequenceEndpoint {
   /** What a sequence in a format is told apart by, hashed once. */
   #nameOf({ name, version: formatVersion }: TermFormat): string {
     const { id, version } = this.#settings.sequence
-    const known = this.#names.get(name) ?? digest([id, version, name, `${formatVersion}`]).slice(1, -1)
+    const known = this.#names.get(name) ?? entityTag([id, version, name, `${formatVersion}`]).slice(1, -1)
     this.#names.set(name, known)
     return known
   }

@@ -10,7 +10,7 @@ import type { TermReader } from '../../core/sequence/term-reader.ts'
 import type { KeyvLike } from '../../core/store/keyv.ts'
 import type { Store } from '../../core/store/store.ts'
 import { sharedPool } from './first-use.ts'
-import { prefixOption } from './page-endpoint.ts'
+import { prefixOption } from './prefix.ts'
 import { type SequenceWebSocketOptions, type WebSocketSettings, websocketSettings } from './websocket-options.ts'
 
 export interface SequenceRouterOptions {

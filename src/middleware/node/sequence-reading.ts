@@ -3,8 +3,8 @@ import { eventChannel } from '../../core/events.ts'
 import type { TermFormat } from '../../core/sequence/formats.ts'
 import { TermPoolError } from '../../core/sequence/term-pool.ts'
 import type { TermReader, TermSpan } from '../../core/sequence/term-reader.ts'
+import { clientSignal } from './client-signal.ts'
 import { jobProblem } from './job-problem.ts'
-import { signalOf } from './page-endpoint.ts'
 import { type Problem, poolProblem, refusal } from './problem.ts'
 import { refusedCall } from './refused.ts'
 import { beginningOf, continued, type Progress, written } from './sequence-content.ts'
@@ -42,7 +42,7 @@ export async function readTerms(
   reader: Pick<TermReader, 'read'>,
   { sequence, span, format, promised, heartbeat, mayEndBroken }: Reading,
 ): Promise<TermsRead> {
-  const signal = signalOf(response)
+  const signal = clientSignal(response)
   const progress: Progress = { count: 0, isDone: false, isSent: false }
   const onBreak = (error: unknown, index: number): string => {
     if (broken.hasSubscribers) broken.publish({ sequence, index, format: format.name, error })

@@ -5,8 +5,8 @@ import { splitTarget } from '../../core/sequence/query.ts'
 import { TERMS_PROTOCOL } from '../../core/sequence/term-protocol.ts'
 import type { TermService } from '../../core/sequence/term-session.ts'
 import { type TermSockets, termSockets } from './first-use.ts'
+import { termsProblem } from './page-problem.ts'
 import type { SequenceSettings } from './sequence-options.ts'
-import { termsProblem } from './sequence-problem.ts'
 import { problemOf } from './sequence-reading.ts'
 import { mayConnect } from './upgrade-origin.ts'
 
@@ -107,7 +107,10 @@ export class SequenceUpgrade implements SequenceUpgrades {
   #load(): Promise<TermSockets | undefined> {
     this.#sockets ??= termSockets(serviceOf(this.#settings), this.#settings.heartbeat).catch((error: Error) => {
       // For who runs the server: a client cannot install it.
-      process.emitWarning(error.message)
+      process.emitWarning('WebSocket of sequenceRouter needs the package ws: npm install ws', {
+        code: 'BREAKWATER_NO_WEBSOCKET',
+        detail: error.message,
+      })
       return undefined
     })
     return this.#sockets
