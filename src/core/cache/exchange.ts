@@ -465,8 +465,8 @@ export class Exchange {
   // Recording
 
   /**
-   * A field or an absence read after the head was judged. Those who wait compare it too; those who read along already
-   * have bytes that may not be theirs, so the recording ends for them.
+   * A field or an absence read after the head was judged. Those who wait compare it too; of those who read along, the
+   * ones that differ are cut, for what comes now may not be theirs.
    */
   #lateRead(name: string, kind: ReadKind): void {
     if (this.#state !== 'recording') return
@@ -477,10 +477,12 @@ export class Exchange {
   /** The answer turned out to differ by one thing more. */
   #narrow(): void {
     const recording = this.#recording as Recording
-    if (recording.followed) return recording.fail('truncated')
-    const entry = this.#entry as Entry
-    this.#entry = entry.with({ vary: this.#selecting(entry.vary), absences: this.#absences(entry.absences) })
-    if (this.#leads && entry.range === undefined) this.#flight?.announce(this.#answer(this.#entry), recording)
+    const before = this.#entry as Entry
+    const entry = before.with({ vary: this.#selecting(before.vary), absences: this.#absences(before.absences) })
+    this.#entry = entry
+    const answer = this.#answer(entry)
+    recording.narrow(entry, answer.variant)
+    if (this.#leads && entry.range === undefined) this.#flight?.announce(answer, recording)
   }
 
   #finalEntry(body: Buffer): Entry | RefusalReason {
