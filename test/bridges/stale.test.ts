@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { type Answer, counting, type Handler, isHit, startSubject, statusOf } from './subject.ts'
+import { type Answer, counting, type Handler, isHit, type Subject, startSubject, statusOf } from './subject.ts'
 import { bridges, servers } from './subjects/index.ts'
 
 /** Answers as told, and fails as told. */
@@ -223,6 +223,24 @@ describe.each(bridges)('$name: validation (RFC 9111 section 4.3)', (bridge) => {
     subject.clock.pass(20)
     const same = await subject.request('/', { headers: { 'if-none-match': '"a"' } })
     expect(same).toMatchObject({ status: 304, body: '' })
+  })
+
+  test.each([
+    ['for a client that has that one', '"b"', 304],
+    ['for one that has nothing', undefined, 200],
+  ])('a 304 with another tag never gives it to the stored content: %s', async (_who, tag, status) => {
+    const handler: Handler = () =>
+      subject.asked.length === 2
+        ? { status: 304, headers: { 'Cache-Control': 'max-age=10', ETag: '"b"' } }
+        : { headers: { 'Cache-Control': 'max-age=10', ETag: '"a"' }, body: `answer ${subject.asked.length}` }
+    const subject: Subject = await startSubject(bridge, {}, handler)
+    await subject.request('/')
+    subject.clock.pass(20)
+    const got = await subject.request('/', tag === undefined ? {} : { headers: { 'if-none-match': tag } })
+    expect(got.status).toBe(status)
+    expect(got.headers.etag).toBe(tag ?? '"a"')
+    expect(got.body).toBe(tag === undefined ? 'answer 1' : '')
+    expect((await subject.request('/')).body).toBe('answer 3')
   })
 
   test('a 200 replaces what is stored', async () => {

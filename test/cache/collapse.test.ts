@@ -133,7 +133,6 @@ describe('a follower of a recording in flight', () => {
     }
     leader.finish()
     expect(await texts).toEqual(['abcdef', 'abcdef'])
-    expect(outcome.recording.followed).toBe(true)
   })
 
   test('is cut where the leader is', async () => {
@@ -450,6 +449,38 @@ describe('what the leader’s handler reads', () => {
     await expect(content(replyOf(await waiting))).rejects.toMatchObject({ code: 'ERR_BREAKWATER_RECORDING_LOST' })
     leader.finish()
     expect(fate(made.mount)).toBe('miss')
+  })
+
+  test('late cuts nobody who agrees with the leader', async () => {
+    const { leader, seen } = watched({ 'x-color': 'red' })
+    const waiting = ['red', 'blue', 'red'].map((color) => waitingFor(made.mount, { headers: { 'x-color': color } }))
+    const outcome = leader.head(responseHead({ headers: sized }))
+    if (outcome.kind !== 'record') throw new Error(outcome.kind)
+    const texts = waiting.map(async (decision) => content(replyOf(await decision)))
+    outcome.recording.write(Buffer.from('re'))
+    await new Promise(setImmediate)
+    expect(seen['x-color']).toBe('red')
+    outcome.recording.write(Buffer.from('d!'))
+    leader.finish()
+    expect(await Promise.allSettled(texts)).toMatchObject([
+      { value: 'red!' },
+      { reason: { code: 'ERR_BREAKWATER_RECORDING_LOST' } },
+      { value: 'red!' },
+    ])
+    expect(fate(made.mount, { headers: { 'x-color': 'red' } })).toBe('hit')
+    expect(fate(made.mount, { headers: { 'x-color': 'blue' } })).toBe('miss')
+  })
+
+  test('after the last byte cuts nobody', async () => {
+    const { leader, seen } = watched({ 'x-color': 'red' })
+    const waiting = waitingFor(made.mount, { headers: { 'x-color': 'blue' } })
+    const outcome = leader.head(responseHead({ headers: sized }))
+    if (outcome.kind !== 'record') throw new Error(outcome.kind)
+    outcome.recording.write(Buffer.from('body'))
+    expect(seen['x-color']).toBe('red')
+    leader.finish()
+    expect(await content(replyOf(await waiting))).toBe('body')
+    expect(fate(made.mount, { headers: { 'x-color': 'blue' } })).toBe('miss')
   })
 
   test.each(['before', 'after'])('of its credentials %s the head leaves nothing stored', async (when) => {

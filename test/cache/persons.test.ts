@@ -107,17 +107,22 @@ describe('who follows one', () => {
     expect(await fate(mount, 'user')).toBe('miss')
   })
 
-  test('an answer whose first half somebody has read already is not stored', async () => {
+  test('somebody who has read the first half already reads no further, and nobody does', async () => {
     const { mount, responses } = engine()
     const exchange = exchangeOf(await ask(mount))
     exchange.reads = new ReadLog()
-    const somebody = ask(mount, 'user')
-    exchange.head(responseHead({ headers: fresh }))
+    const [somebody, nobody] = [ask(mount, 'user'), ask(mount)]
+    const outcome = exchange.head(responseHead({ headers: fresh }))
+    if (outcome.kind !== 'record') throw new Error(outcome.kind)
     expect(replyOf(await somebody).follows).toBeDefined()
+    outcome.recording.write(Buffer.from('bo'))
     exchange.reads.readAbsence('user')
-    expect(replyOf(await somebody).follows?.state).toBe('failed')
-    exchange.abandon()
-    expect(await fate(mount)).toBe('miss')
+    outcome.recording.write(Buffer.from('dy'))
+    exchange.finish()
+    await expect(content(replyOf(await somebody))).rejects.toMatchObject({ code: 'ERR_BREAKWATER_RECORDING_LOST' })
+    expect(await content(replyOf(await nobody))).toBe('body')
+    expect(await fate(mount, 'user')).toBe('miss')
+    expect(await fate(mount)).toBe('hit')
     expect(responses.inFlight.size).toBe(0)
   })
 })

@@ -121,7 +121,7 @@ describe('a recording', () => {
     const recording = open(new Budget(), text.length)
     const read = async (slow: boolean): Promise<string> => {
       let seen = ''
-      for await (const chunk of follow(recording)) {
+      for await (const chunk of follow(recording.read(() => true))) {
         seen += chunk.toString()
         if (slow) await new Promise(setImmediate)
       }

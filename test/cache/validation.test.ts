@@ -1,5 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import { answer, ask, content, engine, exchange, exchangeOf, fate, field, replyOf } from '../support/engine.ts'
+import {
+  answer,
+  ask,
+  content,
+  engine,
+  exchange,
+  exchangeOf,
+  fate,
+  field,
+  replyOf,
+  waitingFor,
+} from '../support/engine.ts'
 
 const LM = 'Mon, 01 Dec 2025 00:00:00 GMT'
 const fresh = { 'cache-control': 'max-age=60' }
@@ -61,6 +72,45 @@ describe('a 304 (RFC 9111 sections 3.2 and 4.3.4)', () => {
     expect(field(reply, 'date')).toBe(clock.date())
     expect(field(reply, 'age')).toBe('0')
     expect(field(reply, 'cache-status')).toBe('Breakwater; fwd=stale; fwd-status=304')
+  })
+
+  describe('with another tag than the stored one (section 4.3.4)', () => {
+    const other = { status: 304, headers: { ...fresh, etag: '"b"', 'x-a': '3' } }
+
+    test('updates nothing, and ends what is stored', async () => {
+      const { mount } = stale()
+      const reply = replyOf(exchange(mount, {}, other))
+      expect(reply.status).toBe(200)
+      expect(await content(reply)).toBe('body')
+      expect(field(reply, 'etag')).toBe('"a"')
+      expect(field(reply, 'cache-status')).toBe('Breakwater; fwd=stale; fwd-status=304; ttl=-40')
+      expect(fate(mount)).toBe('miss')
+    })
+
+    test('is handed on to a client that has that one', () => {
+      const { mount } = stale()
+      expect(exchange(mount, { headers: { 'if-none-match': '"b"' } }, other).kind).toBe('pass')
+      expect(fate(mount)).toBe('miss')
+    })
+
+    test('is not handed on to a client that has neither', () => {
+      const { mount } = stale()
+      expect(replyOf(exchange(mount, { headers: { 'if-none-match': '"c"' } }, other)).status).toBe(200)
+    })
+
+    test('releases those who wait', async () => {
+      const { mount } = stale()
+      const leader = exchangeOf(ask(mount))
+      const waiting = waitingFor(mount)
+      answer(leader, other)
+      exchangeOf(await waiting).abandon()
+    })
+
+    test.each(['W/"a"', '"a"', undefined])('and is about the stored one with %s', (etag) => {
+      const { mount } = stale()
+      exchange(mount, {}, { status: 304, headers: { ...fresh, ...(etag === undefined ? {} : { etag }) } })
+      expect(fate(mount)).toBe('hit')
+    })
   })
 
   test('makes it fresh again and raises its version', () => {

@@ -6,6 +6,7 @@ import { parseGroups } from '../http/groups.ts'
 import { combined, type Fields, fieldsOf, firstLine, type RequestHead, type ResponseHead } from '../http/message.ts'
 import { parseContentRange } from '../http/range.ts'
 import { parseTags } from '../http/surrogate.ts'
+import { evaluateConditions, validatorsOf } from '../http/validators.ts'
 import type { ItemBody } from '../store/guard.ts'
 import type { Lease } from '../store/lease.ts'
 import { describeEntry, type Entry, type StoredRange } from './entry.ts'
@@ -13,7 +14,7 @@ import type { Flight, LeadersAnswer } from './in-flight.ts'
 import { variantKey } from './key.ts'
 import type { Mount } from './mount.ts'
 import { failureOf, mayStandIn, type OriginFailure } from './policy/evaluate.ts'
-import { describesSame, freshenedLines } from './policy/freshen.ts'
+import { confirms, describesSame, freshenedLines } from './policy/freshen.ts'
 import { invalidation, isUnsafe, sameOriginTarget } from './policy/invalidation.ts'
 import { assess, echoesTrace, type RefusalReason, type Refused, type Storable } from './policy/storable.ts'
 import type { ReadKind, ReadLog } from './read-log.ts'
@@ -400,6 +401,7 @@ export class Exchange {
 
   #freshen(response: ResponseHead, now: number): HeadOutcome {
     const { entry, body } = this.#held as Held
+    if (!confirms(response.lines, entry.validators.etag)) return this.#outdated(response, now)
     const fresh = this.#updated(entry, response, now)
     const status: StatusParts = { fwd: this.reason, fwdStatus: 304 }
     const reply = this.#replyHeld(fresh.entry, body, now, status)
@@ -411,6 +413,20 @@ export class Exchange {
       this.#refuse(fresh.judged.reason)
     }
     return { kind: 'replace', reply }
+  }
+
+  /**
+   * A 304 for another representation updates nothing, and what is stored is not there any more. It may be the answer to
+   * the client's own condition, which the handler has seen after all; otherwise the stored response is all there is.
+   */
+  #outdated({ lines }: ResponseHead, now: number): HeadOutcome {
+    const { entry, body } = this.#held as Held
+    const isClients = evaluateConditions(this.request.fields, validatorsOf(fieldsOf(lines)), 'GET') === 'not-modified'
+    const status: StatusParts = { fwd: this.reason, fwdStatus: 304, ttl: entry.ttl(now) }
+    const reply = isClients ? undefined : this.#replyHeld(entry, body, now, status)
+    this.#remove()
+    const passed = this.#refuse('status')
+    return reply === undefined ? passed : { kind: 'replace', reply }
   }
 
   /** An answer from the stored response. It has a large body's hold of its own, as this exchange's may end before. */
@@ -465,8 +481,8 @@ export class Exchange {
   // Recording
 
   /**
-   * A field or an absence read after the head was judged. Those who wait compare it too; those who read along already
-   * have bytes that may not be theirs, so the recording ends for them.
+   * A field or an absence read after the head was judged. Those who wait compare it too; of those who read along, the
+   * ones that differ are cut, for what comes now may not be theirs.
    */
   #lateRead(name: string, kind: ReadKind): void {
     if (this.#state !== 'recording') return
@@ -477,10 +493,12 @@ export class Exchange {
   /** The answer turned out to differ by one thing more. */
   #narrow(): void {
     const recording = this.#recording as Recording
-    if (recording.followed) return recording.fail('truncated')
-    const entry = this.#entry as Entry
-    this.#entry = entry.with({ vary: this.#selecting(entry.vary), absences: this.#absences(entry.absences) })
-    if (this.#leads && entry.range === undefined) this.#flight?.announce(this.#answer(this.#entry), recording)
+    const before = this.#entry as Entry
+    const entry = before.with({ vary: this.#selecting(before.vary), absences: this.#absences(before.absences) })
+    this.#entry = entry
+    const answer = this.#answer(entry)
+    recording.narrow(entry, answer.variant)
+    if (this.#leads && entry.range === undefined) this.#flight?.announce(answer, recording)
   }
 
   #finalEntry(body: Buffer): Entry | RefusalReason {

@@ -1,4 +1,5 @@
 import type { Store } from '../store/store.ts'
+import type { Entry } from './entry.ts'
 
 /** Why a recording failed. */
 export type RecordingFailure = 'too-large' | 'no-memory' | 'content-length' | 'truncated' | 'credentials-read'
@@ -14,8 +15,6 @@ export type RecordingState = 'open' | 'complete' | 'failed'
 export class Recording {
   state: RecordingState = 'open'
   readonly length: number | undefined
-  /** Somebody was told to read along. */
-  followed = false
   /** Called once when the recording fails, with the reason. */
   onFail: ((reason: RecordingFailure) => void) | undefined
   readonly #store: Pick<Store, 'reserve' | 'release' | 'maxEntrySize'>
@@ -24,6 +23,8 @@ export class Recording {
   #bytes = 0
   #reserved = 0
   #waiting: (() => void)[] | undefined
+  /** Most recordings have none. */
+  #readers: Set<Reader> | undefined
 
   private constructor(store: Pick<Store, 'reserve' | 'release' | 'maxEntrySize'>, length: number | undefined) {
     this.#store = store
@@ -99,6 +100,7 @@ export class Recording {
     }
     this.#whole ??= joined(this.#chunks ?? [], this.#bytes)
     this.#chunks = undefined
+    this.#readers = undefined
     this.state = 'complete'
     this.#giveBack()
     this.#wake()
@@ -111,6 +113,7 @@ export class Recording {
     this.state = 'failed'
     this.#chunks = undefined
     this.#whole = undefined
+    this.#readers = undefined
     this.#giveBack()
     this.#wake()
     this.onFail?.(reason)
@@ -132,6 +135,28 @@ export class Recording {
       this.#waiting ??= []
       this.#waiting.push(resolve)
     })
+  }
+
+  /** Somebody reads along from now on: see `Reader` for `suits`. Only for recordings with a declared length. */
+  read(suits: Reader['suits']): Reader {
+    const reader: Reader = { recording: this, suits, isCut: false }
+    this.#readers ??= new Set()
+    this.#readers.add(reader)
+    return reader
+  }
+
+  /**
+   * The response turns out to differ by more than was known: whom it does not suit is cut, the others read on, and so
+   * do all where no byte is to come any more.
+   */
+  narrow(entry: Entry, variant: string): void {
+    if (this.isWhole) return
+    for (const reader of this.#readers ?? []) {
+      if (reader.suits(entry, variant)) continue
+      reader.isCut = true
+      this.#readers?.delete(reader)
+    }
+    this.#wake()
   }
 
   #giveBack(): void {
@@ -158,7 +183,15 @@ function joined(chunks: readonly Buffer[], length: number): Buffer {
   return whole
 }
 
-/** The recording ended before its content was complete: its leader failed or left. */
+/** Somebody who reads a recording along. */
+export interface Reader {
+  readonly recording: Recording
+  /** Whether a response that differs by what `entry` says, and is this `variant`, is theirs. */
+  readonly suits: (entry: Entry, variant: string) => boolean
+  isCut: boolean
+}
+
+/** The recording ended before its content was complete, its leader failed or left; or it turned out to be another's. */
 export class RecordingLostError extends Error {
   override readonly name = 'RecordingLostError'
   readonly code = 'ERR_BREAKWATER_RECORDING_LOST'
@@ -169,10 +202,11 @@ export class RecordingLostError extends Error {
 }
 
 /** The content of a recording in flight, pulled at the reader's own speed. */
-export async function* follow(recording: Recording): AsyncGenerator<Buffer, void, void> {
+export async function* follow(reader: Reader): AsyncGenerator<Buffer, void, void> {
+  const { recording } = reader
   let position = 0
   for (;;) {
-    if (recording.state === 'failed') throw new RecordingLostError()
+    if (recording.state === 'failed' || reader.isCut) throw new RecordingLostError()
     const chunk = recording.from(position)
     if (chunk.length > 0) {
       position += chunk.length

@@ -4,7 +4,7 @@ import { parseRange, rangeApplies, requestedRange } from '../http/range.ts'
 import { evaluateConditions } from '../http/validators.ts'
 import type { ItemBody } from '../store/guard.ts'
 import { CONTENT_FIELDS, type Entry, withoutFields } from './entry.ts'
-import { follow, type Recording } from './recording.ts'
+import { follow, type Reader } from './recording.ts'
 import { StoredPart } from './stored-part.ts'
 
 /** An answer from the cache, ready to be written. Its arrays and its body belong to the cache: never change them. */
@@ -15,8 +15,8 @@ export interface Reply {
   readonly lines: FieldLines
   /** Undefined where the answer has no content (HEAD, 304) or streams. */
   readonly body: Buffer | undefined
-  /** The recording in flight whose bytes are the content. */
-  readonly follows: Recording | undefined
+  /** Who reads the recording in flight along whose bytes are the content. */
+  readonly follows: Reader | undefined
   /** The part of a large stored body that is the content: who does not send it must `dismiss` the answer. */
   readonly stored?: StoredPart | undefined
   /** Names the identity body, for layers that remember encodings of it; undefined for parts and errors. */
@@ -111,7 +111,7 @@ export function replyFrom(
 /** The answer to a plain GET that follows a recording still in flight. */
 export function replyFollowing(
   entry: Entry,
-  recording: Recording,
+  follows: Reader,
   now: number,
   name: string | false,
   parts: StatusParts,
@@ -122,7 +122,7 @@ export function replyFollowing(
     statusText: entry.statusText,
     lines,
     body: undefined,
-    follows: recording,
+    follows,
     bodyIdentity: undefined,
     note: entry.note,
   }

@@ -1,4 +1,6 @@
+import type { RequestHead } from '../http/message.ts'
 import type { ItemBody } from '../store/guard.ts'
+import type { Entry } from './entry.ts'
 import type { ForwardReason } from './exchange.ts'
 import type { Follower, LeadersAnswer } from './in-flight.ts'
 import { variantKey } from './key.ts'
@@ -40,9 +42,9 @@ export class Waiting implements Follower {
       fields['if-none-match'] === undefined &&
       fields['if-modified-since'] === undefined
     if (!plain || recording.length === undefined) return false
-    recording.followed = true
+    const reader = recording.read((entry, variant) => isFor(request, entry, variant))
     const now = this.#mount.responses.clock.now()
-    this.#collapsed(replyFollowing(answer.entry, recording, now, this.#mount.settings.name, this.#parts))
+    this.#collapsed(replyFollowing(answer.entry, reader, now, this.#mount.settings.name, this.#parts))
     return true
   }
 
@@ -111,4 +113,9 @@ export class Waiting implements Follower {
 
   readonly #alone = (): Decision | Promise<Decision> =>
     this.#mount.sendOn(this.#asked, this.#reason, isHeld(this.#finding) ? undefined : this.#finding)
+}
+
+/** Whether an answer that differs by an entry's fields and absences, and is this variant of it, is a request's too. */
+function isFor(request: RequestHead, entry: Entry, variant: string): boolean {
+  return variantKey('', entry.vary, request.fields) === variant && suits(entry, request)
 }

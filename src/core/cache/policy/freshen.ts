@@ -1,5 +1,6 @@
 import { connectionFields } from '../../http/hop-by-hop.ts'
 import { combined, type FieldLines, type Fields, fieldsOf } from '../../http/message.ts'
+import { validatorsOf, weakEqual } from '../../http/validators.ts'
 
 /** Fields that describe the stored content itself and so are never updated (RFC 9111 section 3.2). */
 const KEPT = new Set(['content-length', 'content-encoding', 'content-range', 'content-type'])
@@ -39,6 +40,15 @@ export function freshenedLines(stored: FieldLines, update: FieldLines): string[]
     if (replaces((update[i] as string).toLowerCase())) merged.push(update[i] as string, update[i + 1] as string)
   }
   return merged
+}
+
+/**
+ * Whether a 304 is about the stored response: not if it names another entity tag (RFC 9111 section 4.3.4). Tags are
+ * compared weakly, for servers that compress give a 200 a weak tag and the 304 a strong one.
+ */
+export function confirms(update: FieldLines, storedTag: string | undefined): boolean {
+  const { etag } = validatorsOf(fieldsOf(update))
+  return etag === undefined || storedTag === undefined || weakEqual(etag, storedTag)
 }
 
 /** Whether the head of a 200 to HEAD still describes the stored response (RFC 9111 section 4.3.5). */
