@@ -1,7 +1,7 @@
 /**
  * Measures the CPU of a set and a get beside the raw client and keyv's stock adapter, on real servers of its own.
  *
- *     node bench/stores/main.ts [name ...] [--rounds 9] [--bytes 64000000]
+ *     node bench/stores/main.ts [name ...] [--rounds 9] [--bytes 64000000] [--times 1500]
  */
 import { parseArgs } from 'node:util'
 import { machine } from '../machine.ts'
@@ -20,9 +20,13 @@ const sizes = [2 * KiB, 20 * KiB, KiB * KiB]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '9' }, bytes: { type: 'string', default: '64000000' } },
+  options: {
+    rounds: { type: 'string', default: '9' },
+    bytes: { type: 'string', default: '64000000' },
+    times: { type: 'string', default: '1500' },
+  },
 })
-const effort = { rounds: Number(values.rounds), bytesPerRound: Number(values.bytes) }
+const effort = { rounds: Number(values.rounds), bytesPerRound: Number(values.bytes), mostTimes: Number(values.times) }
 const asked = benches.filter(({ name }) => positionals.length === 0 || positionals.includes(name.toLowerCase()))
 
 console.log(machine())

@@ -8,10 +8,9 @@ export interface Effort {
   readonly rounds: number
   /** Bytes that each contender writes in a round; so many that it pays for collecting what it threw away. */
   readonly bytesPerRound: number
+  /** Times that a small body is written in a round at most. */
+  readonly mostTimes: number
 }
-
-/** Times that a small body is written in a round at most. */
-const mostTimes = 1500
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -26,7 +25,7 @@ export interface Figure {
 
 /** In one process, in turns, so that what else the machine does strikes all contenders alike. */
 export async function measure(contenders: readonly Contender[], bytes: number, effort: Effort): Promise<Figure[]> {
-  const times = Math.min(mostTimes, Math.ceil(effort.bytesPerRound / bytes))
+  const times = Math.min(effort.mostTimes, Math.ceil(effort.bytesPerRound / bytes))
   const body = randomBytes(bytes)
   for (const contender of contenders) await check(contender, body)
   const rounds = new Map(contenders.map((contender) => [contender, [] as number[]]))

@@ -2,7 +2,8 @@ import KeyvRedis from '@keyv/redis'
 import { createClient, RESP_TYPES } from '@redis/client'
 import { Keyv } from 'keyv'
 import { redisStore } from '../../src/adapters/stores/redis.ts'
-import type { RemoteStore } from '../../src/core/store/remote.ts'
+import { keyvStore } from '../../src/core/store/keyv.ts'
+import type { Store } from '../../src/core/store/store.ts'
 import { startRedis } from '../../test/support/servers.ts'
 import type { Contender, StoreBench } from './contender.ts'
 
@@ -14,7 +15,12 @@ export const redis: StoreBench = {
   bars: { [20 * KiB]: 1.4, [KiB * KiB]: 2.2 },
   start: async () => {
     const server = await startRedis()
-    const contenders = [await raw(server.url), ofStore(redisStore({ url: server.url })), stock(server.url)] as const
+    const contenders = [
+      await raw(server.url),
+      ofStore(redisStore({ url: server.url })),
+      stock(server.url),
+      anyKeyv(server.url),
+    ] as const
     return {
       contenders: [...contenders],
       stop: async () => {
@@ -37,8 +43,19 @@ async function raw(url: string): Promise<Contender> {
   }
 }
 
+/** What keyvStore adds to a Keyv: a frame, as base64 in Keyv's JSON. */
+function anyKeyv(url: string): Contender {
+  const keyv = new Keyv(new KeyvRedis(url))
+  const store = keyvStore(keyv, { namespace: 'any' })
+  return ofStore({ ...bound(store), name: 'keyv', close: () => keyv.disconnect() })
+}
+
+function bound(store: Store): Pick<Store, 'get' | 'set'> {
+  return { get: (key) => store.get(key), set: (key, item, lifetime) => store.set(key, item, lifetime) }
+}
+
 /** Our stores are all measured with what a cache keeps beside a body. */
-export function ofStore(store: RemoteStore): Contender {
+export function ofStore(store: Pick<Store, 'name' | 'get' | 'set'> & { close(): Promise<unknown> }): Contender {
   const meta = {
     status: 200,
     headers: { 'content-type': 'text/html; charset=utf-8', etag: '"0123456789abcdef"', 'cache-control': 'max-age=60' },
@@ -46,7 +63,7 @@ export function ofStore(store: RemoteStore): Contender {
   }
   return {
     name: `${store.name}Store`,
-    set: (key, body) => store.set(key, { meta, body }, minute),
+    set: async (key, body) => store.set(key, { meta, body }, minute),
     get: async (key) => (await store.get(key))?.body,
     close: () => store.close(),
   }

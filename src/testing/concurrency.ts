@@ -96,7 +96,8 @@ async function answersAgain(store: Store): Promise<boolean> {
   }
 }
 
-function same(found: StoreItem | undefined, item: StoreItem | undefined): void {
+/** Fails where they are not the same item. */
+export function same(found: StoreItem | undefined, item: StoreItem | undefined): void {
   assert.deepEqual(found?.meta, item?.meta)
   assert.ok(item !== undefined && found?.body.equals(item.body), 'the body has the same bytes')
 }

@@ -1,6 +1,7 @@
 import { capabilitySuite, presenceOfCapabilities } from './capabilities.ts'
 import { concurrencySuite } from './concurrency.ts'
 import { contractSuite } from './contract.ts'
+import { frozenSuite } from './frozen.ts'
 import { listSuite } from './lists.ts'
 import { messageSuite } from './messages.ts'
 import { streamSuite } from './streams.ts'
@@ -37,6 +38,7 @@ export function storeSuite(options: StoreSuiteOptions): void {
     }
     contractSuite(suite)
     concurrencySuite(suite)
+    if (options.freezes) frozenSuite(suite)
     if (options.streams) streamSuite(suite)
     if (options.capabilities !== undefined) presenceOfCapabilities(suite, options.capabilities)
     if (options.capabilities === false) return

@@ -9,6 +9,8 @@ export interface StoreSubject {
   close?(): void | Promise<void>
   /** Ends what the store stands on, such as a server, and starts it again; resolves when it is back. */
   restart?(): void | Promise<void>
+  /** Makes what the store stands on silent, its connections open; resolves with what lets it go on, once nothing answers. */
+  freeze?(): Promise<() => void | Promise<void>>
   /** A second store on the same place, with connections of its own, as another process would have it. */
   another?(): AnotherStore | Promise<AnotherStore>
 }
@@ -50,6 +52,8 @@ export interface StoreSuiteOptions {
   readonly capabilities?: boolean | undefined
   /** true for a store with `streams`: they are tried. Default false. */
   readonly streams?: boolean | undefined
+  /** true for a subject with `freeze`: what becomes of a store that is not answered is tried. Default false. */
+  readonly freezes?: boolean | undefined
   /** What the store, or its subject, is known not to have: the tests of it are left out instead of skipped. */
   readonly without?: readonly StoreFeature[] | undefined
   /** Milliseconds for one test. Default 30,000. */

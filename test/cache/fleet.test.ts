@@ -36,14 +36,17 @@ interface Setting {
   readonly push?: boolean
   readonly nearTtl?: number
   readonly mount?: CacheOptions
+  /** Changes what the store can push, before anybody uses it. */
+  readonly watch?: (capabilities: Required<StoreCapabilities>) => void
 }
 
 /** Two processes' caches on one store. */
-function fleet({ push = false, nearTtl, mount = {} }: Setting = {}): Fleet {
+function fleet({ push = false, nearTtl, mount = {}, watch }: Setting = {}): Fleet {
   const clock = new ManualClock()
   const kept = memoryStore({ clock })
   const { publish, subscribe, ...silent } = plain(localCapabilities({ clock }))
   const capabilities: StoreCapabilities = push ? { ...silent, publish, subscribe } : silent
+  watch?.(capabilities as Required<StoreCapabilities>)
   const process = (): Process => {
     const far: Store = { ...farStore(kept), capabilities }
     const store = nearTtl === undefined ? far : tieredStore(memoryStore({ clock }), far, { nearTtl })
@@ -120,6 +123,26 @@ describe.each([
     await one.responses.purge({ group: 'g' })
     await settle()
     expect(await left(other)).toEqual(['/a', '/a/b'])
+  })
+
+  test('are read when a lost connection is back, for what was pushed meanwhile was not heard', async () => {
+    const connected: (() => void)[] = []
+    const made = await filled({
+      push: true,
+      watch: (capabilities) => {
+        vi.spyOn(capabilities, 'publish').mockResolvedValue()
+        vi.spyOn(capabilities, 'subscribe').mockImplementation(async (_, subscriber) => {
+          connected.push(() => subscriber.connected())
+          return async () => {}
+        })
+      },
+    })
+    await made.one.responses.purge({ group: 'g' })
+    await settle()
+    expect(await left(made.other)).toEqual(urls)
+    expect(connected).toHaveLength(2)
+    for (const tell of connected) tell()
+    await vi.waitFor(async () => expect(await left(made.other)).toEqual(['/a', '/a/b']))
   })
 
   test('are seen by others within the interval where it does not', async () => {

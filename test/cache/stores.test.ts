@@ -180,6 +180,15 @@ describe('a store that is broken is a miss', () => {
     exchangeOf(decision).abandon()
   })
 
+  test('writes that it does not take are bounded, and those that are dropped are counted', () => {
+    const asked = vi.fn<Store['set']>(() => new Promise(() => {}))
+    const responses = new ResponseCache({ store: broken({ near: false, set: asked }) })
+    const item = { meta: {}, body: Buffer.alloc(10) }
+    for (let i = 0; i < 300; i++) void responses.store.set(`key ${i}`, item, 1_000)
+    expect(asked).toHaveBeenCalledTimes(256)
+    expect(responses.stats()).toMatchObject({ droppedWrites: 44, storeErrors: 44 })
+  })
+
   test('and a request that is gone does not wait for it', async () => {
     const { mount } = engine({}, 'in', broken({ near: false, get: () => new Promise(() => {}) }))
     const controller = new AbortController()

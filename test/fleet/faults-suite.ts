@@ -14,14 +14,14 @@ const rareSlack = 1_000
 /** A store that was lost is asked again after 1 s, then after 2 and 4 more. */
 const back = { timeout: 15_000, interval: 100 }
 
-interface Load {
+export interface Load {
   readonly failed: readonly unknown[]
   /** Milliseconds of each request. */
-  readonly times: number[]
+  readonly times: readonly number[]
 }
 
 /** Asks for old and new paths over 10 connections until `isOver`. */
-async function load(member: Member, isOver: () => boolean): Promise<Load> {
+export async function load(member: Member, isOver: () => boolean): Promise<Load> {
   const failed: unknown[] = []
   const times: number[] = []
   let asked = 0
@@ -42,6 +42,15 @@ async function load(member: Member, isOver: () => boolean): Promise<Load> {
   return { failed, times }
 }
 
+/** Every request was answered, none later than the handler and the store's time. */
+export function answeredAll({ failed, times }: Load): void {
+  expect(failed).toEqual([])
+  expect(times.length).toBeGreaterThan(20)
+  const sorted = times.toSorted((a, b) => a - b)
+  expect(sorted[Math.floor(times.length * 0.95)]).toBeLessThan(handlerTime + storeTimeout + slack)
+  expect(sorted.at(-1)).toBeLessThan(handlerTime + storeTimeout + rareSlack)
+}
+
 export function serverFaultTests(name: StoreName): void {
   describeWithProgram(placeProgram(name), `a cache on ${name} whose server`, () => {
     let place: Place
@@ -56,7 +65,7 @@ export function serverFaultTests(name: StoreName): void {
     const startMine = async (): Promise<void> => {
       member = await startMember(place.address.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${proxy.port}`))
     }
-    /** Load while `trouble` runs: every request is answered, none later than the handler and the store's time. */
+    /** Load while `trouble` runs. */
     const answersAll = async (trouble: () => Promise<void>): Promise<void> => {
       let isOver = false
       const loading = load(member, () => isOver)
@@ -65,12 +74,7 @@ export function serverFaultTests(name: StoreName): void {
       } finally {
         isOver = true
       }
-      const { failed, times } = await loading
-      expect(failed).toEqual([])
-      expect(times.length).toBeGreaterThan(20)
-      times.sort((a, b) => a - b)
-      expect(times[Math.floor(times.length * 0.95)]).toBeLessThan(handlerTime + storeTimeout + slack)
-      expect(times.at(-1)).toBeLessThan(handlerTime + storeTimeout + rareSlack)
+      answeredAll(await loading)
     }
     /** What one process stores, another answers with; nothing was thrown; and it says that it is well. */
     const isBack = async (): Promise<void> => {

@@ -7,7 +7,7 @@ export type Subject = StoreSubject
 export function describeStore(
   name: string,
   create: () => Subject | Promise<Subject>,
-  options: Pick<StoreSuiteOptions, 'largest' | 'capabilities' | 'streams' | 'without' | 'timeout'> = {},
+  options: Pick<StoreSuiteOptions, 'largest' | 'capabilities' | 'streams' | 'freezes' | 'without' | 'timeout'> = {},
 ): void {
   storeSuite({ describe, test, beforeAll, afterAll, name, create, ...options })
 }

@@ -11,7 +11,11 @@ const KiB = 1024
 const SKIPPED = Symbol('skipped')
 
 /** Runs the suite with a runner of a few lines; the names of the rules that failed and of those that were skipped. */
-async function run(subject: StoreSubject, only = /./): Promise<{ all: number; failed: string[]; skipped: string[] }> {
+async function run(
+  subject: StoreSubject,
+  only = /./,
+  options: { freezes?: boolean } = {},
+): Promise<{ all: number; failed: string[]; skipped: string[] }> {
   const tests: [string, () => Promise<unknown>][] = []
   const before: (() => Promise<void>)[] = []
   const after: (() => Promise<void>)[] = []
@@ -25,6 +29,7 @@ async function run(subject: StoreSubject, only = /./): Promise<{ all: number; fa
     afterAll: (body) => after.push(body),
     create: () => subject,
     largest: 64 * KiB,
+    ...options,
   })
   const failed: string[] = []
   const skipped: string[] = []
@@ -72,6 +77,27 @@ test('a store without capabilities passes; what needs them is skipped', async ()
   const { failed, skipped } = await run({ store: memoryStore(), pass }, /setIfAbsent|append|subscriber/)
   expect(failed).toEqual([])
   expect(skipped.length).toBeGreaterThan(5)
+})
+
+test('a store whose reads are answered late, or whose subject cannot freeze, fails where freezing is asked for', async () => {
+  let isFrozen = false
+  const freeze = async () => {
+    isFrozen = true
+    return () => {
+      isFrozen = false
+    }
+  }
+  const store = faulty((own) => ({ get: (key) => (isFrozen ? new Promise(() => {}) : own.get(key)) }))
+  const blocking = faulty((own) => ({
+    get: async (key) => {
+      const end = performance.now() + (isFrozen ? 100 : 0)
+      while (performance.now() < end);
+      return own.get(key)
+    },
+  }))
+  expect((await run({ store, pass, freeze }, /frozen/, { freezes: true })).failed).toEqual([])
+  expect((await run({ store: blocking, pass, freeze }, /frozen/, { freezes: true })).failed).toHaveLength(1)
+  expect((await run({ store, pass }, /frozen/, { freezes: true })).failed).toHaveLength(1)
 })
 
 const faults: [string, Store, RegExp][] = [

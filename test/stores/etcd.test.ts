@@ -69,13 +69,17 @@ describeWithProgram('etcd', 'on one server', () => {
           await subject.close()
         },
         restart: () => server.restart(),
+        freeze: async () => {
+          await server.pause()
+          return () => server.resume()
+        },
         another: () => {
           const another = create('suite')
           return { store: another, close: () => another.close() }
         },
       }
     },
-    { capabilities: true, without: ['lists'], largest: 8 * MiB },
+    { capabilities: true, freezes: true, without: ['lists'], largest: 8 * MiB },
   )
 
   test('writing over, deleting and clearing leave no lease behind', async () => {

@@ -73,13 +73,19 @@ describeWithProgram('memcached', 'on two servers', () => {
         restart: async () => {
           await Promise.all(servers.map((server) => server.restart()))
         },
+        freeze: async () => {
+          await Promise.all(servers.map((server) => server.pause()))
+          return () => {
+            for (const server of servers) server.resume()
+          }
+        },
         another: () => {
           const another = create('suite')
           return { store: another, close: () => another.close() }
         },
       }
     },
-    { capabilities: true, without: ['lists', 'channels'] },
+    { capabilities: true, freezes: true, without: ['lists', 'channels'] },
   )
 
   test.each([0, 1, MiB, 5 * MiB, 64 * MiB])(

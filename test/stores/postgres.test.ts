@@ -83,13 +83,17 @@ describeWithProgram('initdb', 'on PostgreSQL', () => {
         pass: (ms) => sleep(ms),
         close: () => store.close(),
         restart: () => server.restart(),
+        freeze: async () => {
+          await server.pause()
+          return () => server.resume()
+        },
         another: () => {
           const another = postgresStore({ url: server.url, namespace: 'suite' })
           return { store: another, close: () => another.close() }
         },
       }
     },
-    { capabilities: true },
+    { capabilities: true, freezes: true },
   )
 
   test('stores that start at the same time make their tables once, and all are ready', async () => {

@@ -68,13 +68,17 @@ describeWithProgram('redis-server', 'on one server', () => {
         pass: (ms) => sleep(ms),
         close: () => subject.close(),
         restart: () => redis.restart(),
+        freeze: async () => {
+          await redis.pause()
+          return () => redis.resume()
+        },
         another: () => {
           const another = create()
           return { store: another, close: () => another.close() }
         },
       }
     },
-    { capabilities: true },
+    { capabilities: true, freezes: true },
   )
 
   test.each([0, 1, 2 * MiB])('deleting %i bytes says that there was something, and leaves nothing', async (bytes) => {

@@ -34,11 +34,17 @@ storeSuite({
   name: 's3Store on s3rver',
   capabilities: false,
   streams: true,
+  freezes: true,
   largest: 4 * MiB,
   create: () => {
     const namespace = `suite-${++stores}`
     const { clock, store, pass } = onOwnClock({ namespace })
-    return { store, pass, another: () => ({ store: newStore({ namespace, clock }) }), restart: () => server.restart() }
+    const freeze = async () => {
+      await server.pause()
+      return () => server.resume()
+    }
+    const another = () => ({ store: newStore({ namespace, clock }) })
+    return { store, pass, another, restart: () => server.restart(), freeze }
   },
 })
 

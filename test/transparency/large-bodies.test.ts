@@ -84,8 +84,8 @@ async function start(answer?: (response: ServerResponse, calls: number) => void)
   return { port, store, responses, asked: () => asked, pass }
 }
 
-async function ask(port: number, headers: Record<string, string> = {}): Promise<IncomingMessage> {
-  const asking = get({ port, host: '127.0.0.1', headers, agent: false })
+async function ask(port: number, headers: Record<string, string> = {}, path = '/'): Promise<IncomingMessage> {
+  const asking = get({ port, host: '127.0.0.1', path, headers, agent: false })
   const [response] = (await once(asking, 'response')) as [IncomingMessage]
   return response
 }
@@ -251,15 +251,7 @@ test('those who are given a stale one together cause one refresh', async () => {
 })
 
 test('50 clients that read 64 MiB, most of them slowly, take a few pieces each', { timeout: 60_000 }, async () => {
-  const script = join(import.meta.dirname, 'large-server.ts')
-  const options = { execArgv: ['--conditions=breakwater-source', '--expose-gc'] }
-  const child = fork(script, [folder, String(64 * MiB)], options)
-  closing.push(() => child.kill('SIGKILL'))
-  const told = async (message?: string): Promise<Record<string, number>> => {
-    const answer = once(child, 'message')
-    if (message !== undefined) child.send(message)
-    return (await answer)[0] as Record<string, number>
-  }
+  const told = startServer(64 * MiB)
   const { port = 0 } = await told()
   await sink(await ask(port))
   await vi.waitFor(() => expect(bodyFile()).not.toBe(''), 10_000)
@@ -287,6 +279,32 @@ test('50 clients that read 64 MiB, most of them slowly, take a few pieces each',
   // Each has one piece that is sent, and one more where it is just read.
   expect((most - before) / MiB).toBeLessThan((50 * 2 * 256) / 1024)
 })
+
+test('what slow clients have not read of new answers is held once', async () => {
+  const told = startServer(16 * MiB)
+  const { port = 0 } = await told()
+  const { before = 0 } = await told('begin')
+  const slow = await Promise.all(Array.from({ length: 12 }, (_, n) => ask(port, {}, `/${n}`)))
+  await sleep(500)
+  const { most = Infinity, asked } = await told('end')
+  for (const response of slow) response.destroy()
+  expect(asked).toBe(12)
+  // And one that is on its way to the store.
+  expect((most - before) / MiB).toBeLessThan((12 + 2) * 16)
+})
+
+/** A server in a process of its own with bodies of so many bytes, and what to ask it with. */
+function startServer(bytes: number): (message?: string) => Promise<Record<string, number>> {
+  const script = join(import.meta.dirname, 'large-server.ts')
+  const options = { execArgv: ['--conditions=breakwater-source', '--expose-gc'] }
+  const child = fork(script, [folder, String(bytes)], options)
+  closing.push(() => child.kill('SIGKILL'))
+  return async (message) => {
+    const answer = once(child, 'message')
+    if (message !== undefined) child.send(message)
+    return (await answer)[0] as Record<string, number>
+  }
+}
 
 /** Reads and forgets; how much that was. */
 async function sink(response: IncomingMessage): Promise<number> {

@@ -44,7 +44,10 @@ export interface CacheStats {
   readonly refused: number
   readonly freshened: number
   readonly refreshes: number
+  /** Whatever went wrong with the store, dropped writes included. */
   readonly storeErrors: number
+  /** Writes that were not made because too many were in flight. */
+  readonly droppedWrites: number
 }
 
 /** How long an unshareable key is not waited for, ms (hit-for-miss). */
@@ -86,6 +89,7 @@ export class ResponseCache {
     freshened: 0,
     refreshes: 0,
     storeErrors: 0,
+    droppedWrites: 0,
   }
   readonly #storeTimeout: number
   readonly #unshared = new BoundedMap<string, number>(REMEMBERED_KEYS)
@@ -307,6 +311,7 @@ export class ResponseCache {
 
   #tellStore({ type, operation, store, error }: StoreEvent): void {
     this.counts.storeErrors++
+    if (type === 'dropped') this.counts.droppedWrites++
     this.#publishStore({ store, type, operation, error: clean(error) })
   }
 

@@ -213,6 +213,8 @@ function tappedEnd(this: TappedResponse, ...args: unknown[]): ServerResponse {
     if (state.phase === 'recording') record(state, chunk, encoding)
     state.exchange.finish()
   } else leave(this, state)
+  // A client may read for long, and what it has to get is held beside the recording.
+  state.recording = undefined
   state.exchange.reads?.close()
   return result
 }
