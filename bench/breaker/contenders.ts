@@ -68,7 +68,7 @@ async function cockatiel(): Promise<Contender[]> {
 async function opossum(): Promise<Contender[]> {
   const { default: Opossum } = await import('opossum')
   const breaker = new Opossum(upstream, { timeout: false })
-  const open = new Opossum(upstream, { timeout: false })
+  const open = new Opossum(upstream, { timeout: false, resetTimeout: 3_600_000 })
   open.open()
   const create = async (): Promise<unknown> => {
     const breaker = new Opossum(upstream, { timeout: false })

@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { inProcess } from './anew.ts'
 
 export interface Memory {
   /** For one breaker of 10,000. */
@@ -7,9 +6,7 @@ export interface Memory {
   readonly timers: number
 }
 
-const main = fileURLToPath(new URL('main.ts', import.meta.url))
-
 /** In a process of its own, so that nothing that others left is counted. */
 export function memoryOf(name: string): Memory {
-  return JSON.parse(execFileSync(process.execPath, [main, '--memory', name], { encoding: 'utf8' }))
+  return inProcess('--memory', name)
 }

@@ -8,6 +8,7 @@ import {
   numberBetween,
   optionalFunction,
   positiveInteger,
+  quote,
   rate,
   text,
 } from '../options.ts'
@@ -146,7 +147,8 @@ export function breakerSettings(options: Omit<CircuitBreakerOptions, 'name'>): B
 function slowCalls(options: CircuitBreakerOptions): Pick<BreakerSettings, 'slowCallRate' | 'slowCallDuration'> {
   const { slowCallRate, slowCallDuration } = options
   if ((slowCallRate === undefined) !== (slowCallDuration === undefined)) {
-    throw new TypeError('slowCallRate and slowCallDuration have to be given together')
+    const given = `${quote(slowCallRate)} and ${quote(slowCallDuration)}`
+    throw new TypeError(`slowCallRate and slowCallDuration have to be given together, not ${given}`)
   }
   return {
     slowCallRate: slowCallRate === undefined ? Infinity : rate('slowCallRate', slowCallRate, 1),
