@@ -43,7 +43,7 @@ describe('a field that is not read to its end', () => {
 
   test('says nothing of what its client likes best', () => {
     expect(languageMatches('de', 'de')).toBe(true)
-    expect(languageMatches(`de;q=0.9, ${filler}, en`, 'de')).toBe(false)
+    expect(languageMatches(`de;q=0.9, ${'x;q=0.1,'.repeat(200)}, en`, 'de')).toBe(false)
   })
 
   test('counts as far as it is read', () => {
