@@ -145,7 +145,7 @@ describe('events and counts', () => {
   test('what saves less than 5 % is told of once', async () => {
     const told = listening('breakwater:compression:futile')
     const compressor = new Compressor({ store: memoryStore() })
-    // Half of a hundredth of it is alike.
+    // A twenty-fifth of it is alike.
     const body = Buffer.concat([randomBytes(20_000), Buffer.alloc(800)])
     const server = await start(shieldSubject, { compression: compressor, handler: () => ({ headers: plain, body }) })
     for (let i = 0; i < 3; i++) expect((await server.ask('gzip')).headers['content-encoding']).toBeUndefined()
@@ -155,7 +155,7 @@ describe('events and counts', () => {
   })
 })
 
-test('encodings take no more bytes than their store may: the oldest go first', async () => {
+test('encodings take no more bytes than their store may', async () => {
   const compressor = new Compressor({ store: memoryStore({ maxBytes: 1024 * 1024 }) })
   const bodies = Array.from({ length: 60 }, () => randomBytes(50_000).toString('hex'))
   const server = await start(shieldSubject, {
