@@ -327,6 +327,16 @@ describe.each(subjects)('$name', (subject) => {
     expect([got.headers['x-late'], got.text]).toEqual(['yes', text])
   })
 
+  test('fields may be numbers, as Node takes them', async () => {
+    const server = await serving((response) => {
+      for (const name of ['Cache-Control', 'ETag', 'Vary', 'Content-MD5', 'X-Own']) response.setHeader(name, 5)
+      response.setHeader('Content-Type', 'text/plain').end(text)
+    })
+    const got = await server.ask('gzip')
+    expect([got.headers['content-encoding'], got.text]).toEqual(['gzip', text])
+    expect(got.headers).toMatchObject({ 'cache-control': '5', etag: '5', vary: '5, Accept-Encoding', 'x-own': '5' })
+  })
+
   test('a type that is set by who wraps writeHead counts', async () => {
     const server = await serving((response) => {
       const writeHead = response.writeHead

@@ -274,8 +274,9 @@ describe.each(subjects)('$name', (subject) => {
   })
 
   describe('a store that other processes use, too', () => {
-    test.each([
+    test.each<[string | string[], number]>([
       ['private', 0],
+      [['max-age=60', 'private'], 0],
       ['no-store', 0],
       ['private="x-name"', 0],
       ['public, max-age=60', 1],

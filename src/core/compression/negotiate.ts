@@ -10,12 +10,6 @@ export interface Negotiation {
   readonly identity: 'preferred' | 'acceptable' | 'refused'
 }
 
-/**
- * Characters of Accept-Encoding that are read. Nobody means more than a tenth of it, and who sends thousands of members
- * would have them all parsed, with each request.
- */
-const LONGEST = 1024
-
 /** Reads Accept-Encoding values for a server that has `order`, the coding it likes best first. Bounded memory. */
 export function negotiator(order: readonly Coding[]): (acceptEncoding: string) => Negotiation {
   return memoised((value) => negotiate(value, order))
@@ -43,7 +37,7 @@ export function negotiate(acceptEncoding: string, order: readonly Coding[]): Neg
 
 function weightsOf(acceptEncoding: string): ReadonlyMap<string, number> {
   const weights = new Map<string, number>()
-  for (const { choice, weight } of parsePreferences(shortened(acceptEncoding))) {
+  for (const { choice, weight } of parsePreferences(acceptEncoding)) {
     // RFC 9110 section 8.4.1.3
     const name = choice === 'x-gzip' ? 'gzip' : choice
     // Of a coding that is listed twice the highest weight counts: what order the members have says nothing, and caches
@@ -51,9 +45,4 @@ function weightsOf(acceptEncoding: string): ReadonlyMap<string, number> {
     if (weight > (weights.get(name) ?? -1)) weights.set(name, weight)
   }
   return weights
-}
-
-/** Whole members only: half of one would say something else. */
-function shortened(list: string): string {
-  return list.length <= LONGEST ? list : list.slice(0, list.lastIndexOf(',', LONGEST) + 1)
 }

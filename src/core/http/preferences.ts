@@ -12,11 +12,28 @@ export interface Preference {
 
 const WEIGHT = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/
 
-/** The members, in the order of the field; empty ones are left out. */
+/**
+ * Characters of a field that are read. Nobody means more than a tenth of it, and who sends thousands of members would
+ * have them all parsed, with each request.
+ */
+const LONGEST = 1024
+
+/** Whether a field is so long that not all of it is read. */
+export function isTooLong(list: string): boolean {
+  return list.length > LONGEST
+}
+
+/** The members, in the order of the field, as far as they end within its first 1,024 characters; empty ones are left out. */
 export function parsePreferences(list: string): Preference[] {
-  return splitOutsideQuotes(list, ',')
+  return wholeMembers(list)
     .filter((member) => member !== '')
     .map(parseMember)
+}
+
+function wholeMembers(list: string): string[] {
+  if (!isTooLong(list)) return splitOutsideQuotes(list, ',')
+  // Half a member would say something else.
+  return splitOutsideQuotes(list.slice(0, LONGEST + 1), ',').slice(0, -1)
 }
 
 function parseMember(member: string): Preference {

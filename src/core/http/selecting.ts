@@ -1,6 +1,6 @@
 import { memoised } from './memo.ts'
 import { combined, type FieldValue } from './message.ts'
-import { parsePreferences } from './preferences.ts'
+import { isTooLong, parsePreferences } from './preferences.ts'
 import { isWhitespace, quotedEnd, skipWhitespace, trimWhitespace } from './syntax.ts'
 
 /**
@@ -17,7 +17,8 @@ export function normaliseSelecting(name: string, value: FieldValue): string | un
     case 'accept-charset':
     case 'accept-encoding':
     case 'accept-language':
-      return canonicalPreferences(text)
+      // Of what is not read in full, nothing may be left out: who reads further finds a difference.
+      return isTooLong(text) ? text : canonicalPreferences(text)
     default:
       return withoutWhitespace(text)
   }

@@ -94,7 +94,8 @@ function given(fields: HeadArguments['fields'], name: string): string | undefine
   return value
 }
 
-function textOf(value: OutgoingHttpHeader | undefined): string | undefined {
+/** All lines of a field of an answer: whoever sets one may do so by a number or by several lines. */
+export function textOf(value: OutgoingHttpHeader | undefined): string | undefined {
   if (value === undefined || typeof value === 'string') return value
   return Array.isArray(value) ? value.join(', ') : String(value)
 }

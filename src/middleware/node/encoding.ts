@@ -17,6 +17,7 @@ import {
   setEncodedFields,
   setGiven,
   setNotModifiedFields,
+  textOf,
   varyByEncoding,
   withVary,
 } from './encoding-head.ts'
@@ -555,7 +556,7 @@ function identityOf(response: EncodedResponse, content: Buffer): string | undefi
 }
 
 function isShareable(response: ServerResponse): boolean {
-  const control = parseCacheControl(response.getHeader('Cache-Control') as string | undefined)
+  const control = parseCacheControl(textOf(response.getHeader('Cache-Control')))
   return !control.noStore && control.private === false
 }
 
