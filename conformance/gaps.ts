@@ -32,11 +32,6 @@ export const GAPS: readonly Gap[] = [
   },
   {
     profile: 'client',
-    tests: ['cc-resp-immutable-fresh'],
-    why: "fetch's `cache: 'no-cache'` sends max-age=0, and a program that sends it is obeyed: RFC 8246 is about the reload button.",
-  },
-  {
-    profile: 'client',
     tests: ['stale-close-must-revalidate', 'stale-close-no-cache'],
     why: 'Nothing stale is served, as the test asks; but where the origin breaks the connection the promise of fetch is rejected, as it is without a cache, and the suite expects a response.',
   },

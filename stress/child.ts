@@ -7,14 +7,14 @@ import { ResponseCache } from '../src/core/cache/response-cache.ts'
 import { memoryStore } from '../src/core/store/memory.ts'
 import { tieredStore } from '../src/core/store/tiered.ts'
 import { shield } from '../src/middleware/node/shield.ts'
+import { openStore, type StoreName } from '../test/support/places.ts'
 import { answerOf, groupOf, maxAgeOf } from './body.ts'
 import type { Command, Memory, Question, Resources, Stats, Told } from './member.ts'
-import { handlerTime, nearTtl, storeTimeout } from './settings.ts'
-import { openStore, type StoreName } from './stores.ts'
+import { handlerTime, nearTtl, storeTimeoutOf } from './settings.ts'
 
 const [name, address = '', firstVersion] = process.argv.slice(2)
 const store = tieredStore(memoryStore(), await openStore(name as StoreName, address), { nearTtl })
-const responses = new ResponseCache({ store, storeTimeout })
+const responses = new ResponseCache({ store, storeTimeout: storeTimeoutOf(name as StoreName) })
 let version = Number(firstVersion)
 /** What went wrong with the store, and how often. */
 const troubles: Record<string, number> = {}

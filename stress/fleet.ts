@@ -1,7 +1,8 @@
 /** Processes that share a store. */
+
+import type { StoreName } from '../test/support/places.ts'
 import { Member } from './member.ts'
 import { processes } from './settings.ts'
-import type { StoreName } from './stores.ts'
 
 export class Fleet {
   readonly #store: StoreName

@@ -1,8 +1,8 @@
 /** Puts each store that this machine can run under stress: load, purges, and servers and processes that fail. */
 import { parseArgs } from 'node:util'
+import { missingProgram, type StoreName, storeNames } from '../test/support/places.ts'
 import { faultsOf, print } from './report.ts'
 import { stress } from './run.ts'
-import { missingProgram, type StoreName, storeNames } from './stores.ts'
 
 const usage = `node stress/main.ts [--store ${storeNames.join(',')}] [--seconds 60]
 
@@ -10,8 +10,9 @@ const usage = `node stress/main.ts [--store ${storeNames.join(',')}] [--seconds 
   --seconds  for each store, about; at least 30. Default 60
 
 Three processes with a near tier share each store while clients ask for them. Requests that fail, bodies that are not
-what was sent, answers that were purged before, processes that end and what keeps them from ending are faults: there
-must be none, else the exit code is 1. Times are told, not judged: they are those of a machine that does all at once.`
+what was sent, answers that were purged before, memory that rises, processes that end and what keeps them from ending
+are faults: there must be none, else the exit code is 1. Times are told, not judged: they are those of a machine that
+does all at once.`
 
 const leastSeconds = 30
 

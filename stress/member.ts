@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { PurgeRequest } from '../src/core/cache/purge.ts'
-import type { StoreName } from './stores.ts'
+import type { StoreName } from '../test/support/places.ts'
 
 export type Command =
   | { readonly type: 'raise'; readonly version: number }

@@ -1,10 +1,10 @@
 /** What a fleet goes through. */
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Server } from '../test/support/places.ts'
 import type { Fleet } from './fleet.ts'
 import { load } from './load.ts'
 import type { Purges } from './purges.ts'
 import { nearTtl, pushedWithin, slack } from './settings.ts'
-import type { Server } from './stores.ts'
 import { newTally, type Tally } from './tally.ts'
 
 export interface Scene {

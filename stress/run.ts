@@ -1,9 +1,10 @@
 /** One store under stress. */
+
+import { type StoreName, startPlace } from '../test/support/places.ts'
 import { Fleet } from './fleet.ts'
 import type { Memory } from './member.ts'
 import { calmPhases, runPhase, type Scene, troubledPhases } from './phases.ts'
 import { Purges } from './purges.ts'
-import { type StoreName, startPlace } from './stores.ts'
 import type { Tally } from './tally.ts'
 
 export interface Outcome {

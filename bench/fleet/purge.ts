@@ -2,7 +2,7 @@ import { type Member, startFleet } from '../../test/fleet/fleet.ts'
 
 /** How long after a purge resolved in one process another still answers with what was purged, ms, each time. */
 export async function purgeDelays(url: string, times: number): Promise<number[]> {
-  const fleet = await startFleet(2, url, { nearTtl: 5_000 })
+  const fleet = await startFleet(2, { name: 'redis', address: url }, { nearTtl: 5_000 })
   const [one, other] = fleet as [Member, Member]
   try {
     const delays: number[] = []

@@ -27,7 +27,7 @@ export function serverBars(figures: Figures): Bar[] {
   return [
     atMost('304 in Express, by a route that only ends a 304', figures, ['sequence, 304', 'route, 304'], 1.15),
     atMost(
-      'a page from `cache()`, by a hit of the same content',
+      'a page from `cache()`, by a hit of the same answer of a handler',
       figures,
       ['sequence, cached', 'handler, cached'],
       1.05,

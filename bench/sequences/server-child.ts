@@ -21,9 +21,8 @@ const SERVERS: Record<ServerName, (app: Express) => void> = {
   },
   'handler, cached': (app) => {
     app.use(cache(new ResponseCache()))
-    const document = JSON.parse(answer.body)
     app.get(`${SEQUENCE}/terms`, (_request, response) => {
-      response.set('Cache-Control', answer.fields['cache-control']).json(document)
+      response.set({ ...answer.fields, ...answer.content }).send(answer.body)
     })
   },
 }

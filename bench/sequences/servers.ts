@@ -16,7 +16,13 @@ export type ServerName = (typeof SERVER_NAMES)[number]
 export interface ServerSettings {
   readonly name: ServerName
   /** What the sequence answers, for those that stand beside it. */
-  readonly answer: { readonly fields: Readonly<Record<string, string>>; readonly body: string }
+  readonly answer: {
+    /** Those that a 304 has, too. */
+    readonly fields: Readonly<Record<string, string>>
+    /** Those that belong to the content. */
+    readonly content: Readonly<Record<string, string>>
+    readonly body: string
+  }
 }
 
 interface Running {
@@ -59,7 +65,7 @@ export async function measureServers({ rounds, seconds }: Effort): Promise<Figur
 
 /** The page as the sequence answers it. */
 async function pageOf(): Promise<Answer> {
-  const settings: ServerSettings = { name: 'sequence, 304', answer: { fields: {}, body: '{}' } }
+  const settings: ServerSettings = { name: 'sequence, 304', answer: { fields: {}, content: {}, body: '{}' } }
   const child = new Child('./sequences/server-child.ts', settings, 'sequence-model')
   const { port } = await child.ready<{ port: number }>()
   const answer = await httpGet(port, PAGE)
@@ -68,9 +74,9 @@ async function pageOf(): Promise<Answer> {
 }
 
 async function start(name: ServerName, model: Answer): Promise<Running> {
-  const names = ['etag', 'cache-control', 'vary']
-  const fields = Object.fromEntries(names.map((field) => [field, fieldOf(model, field) ?? '']))
-  const settings: ServerSettings = { name, answer: { fields, body: model.body } }
+  const fields = fieldsOf(model, ['etag', 'cache-control', 'vary'])
+  const links = fieldsOf(model, ['link', 'content-type'])
+  const settings: ServerSettings = { name, answer: { fields, content: links, body: model.body } }
   const child = new Child('./sequences/server-child.ts', settings, name.replaceAll(/\W+/g, '-'))
   const { port } = await child.ready<{ port: number }>()
   const asked = name.endsWith('304') ? { 'If-None-Match': fields.etag ?? '' } : {}
@@ -79,6 +85,10 @@ async function start(name: ServerName, model: Answer): Promise<Running> {
   await httpGet(port, PAGE, asked)
   check(running, await httpGet(port, PAGE, asked), model)
   return running
+}
+
+function fieldsOf(model: Answer, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, fieldOf(model, name) ?? '']))
 }
 
 /** A figure for a wrong answer would be worth nothing. */

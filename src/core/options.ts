@@ -89,6 +89,12 @@ export function optionalFunction<T>(name: string, value: T | undefined): T | und
   throw new TypeError(`${name} must be a function, not ${quote(value)}`)
 }
 
+/** An AbortSignal, or undefined where the option was left out. */
+export function optionalSignal(name: string, value: unknown): AbortSignal | undefined {
+  if (value === undefined || value instanceof AbortSignal) return value
+  throw new TypeError(`${name} must be an AbortSignal, not ${quote(value)}`)
+}
+
 /** A Clock, or `fallback` where the option was left out. */
 export function clockOption(name: string, value: unknown, fallback: Clock): Clock {
   if (value === undefined) return fallback

@@ -218,7 +218,7 @@ describe.each(frameworks)('$name: the event stream', (framework) => {
     )
     const stream = await streamFrom(subject.port)
     await expect.poll(stream.text).toBe('retry: 2000\n\n')
-    const mode = { store: 'memory', from: 'atomic', to: 'local', reason: 'down' } as const
+    const mode = { store: 'memory', from: 'atomic', to: 'local', failures: 3, reason: 'down' } as const
     channel('breakwater:breaker:mode').publish({ ...mode, namespace: 'other' })
     channel('breakwater:breaker:mode').publish({ ...mode, namespace: 'shop' })
     for (let i = 0; i < 3; i++) await subject.request()

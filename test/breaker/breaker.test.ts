@@ -178,7 +178,7 @@ describe('a half-open circuit', () => {
     const { breaker, probe } = halfOpen({ slowCallRate: 0.5, slowCallDuration: 100 })
     clock.pass(100)
     probe.succeed()
-    expect(breaker.state).toBe('open')
+    expect(breaker).toMatchObject({ state: 'open', timeSinceFault: 0 })
   })
 
   test('a probe whose head was slow has failed, however long its body takes', () => {
@@ -203,6 +203,7 @@ describe('a half-open circuit', () => {
     clock.pass(499)
     expect(breaker.state).toBe('half-open')
     clock.pass(101)
+    expect(breaker.timeSinceFault).toBe(100)
     expect(breaker).toMatchObject({ state: 'open', attempt: 2 })
     expect(breaker.nextProbe).toBe(clock.now() + 1_900)
     probe.succeed()
@@ -247,6 +248,107 @@ describe('what comes late', () => {
     permit.release()
     permit.rateLimited()
     expect(breaker).toMatchObject({ state: 'closed', counts: { total: 1, failed: 0, inFlight: 0 } })
+  })
+})
+
+describe('events', () => {
+  const counts = { total: 4, failed: 2, slow: 1, consecutiveFailures: 2, inFlight: 1 }
+
+  test('a transition tells the numbers that led to it, and what they were compared with', () => {
+    listen('breakwater:breaker:transition')
+    const breaker = breakerOf({ name: 'prices', slowCallRate: 0.9, slowCallDuration: 100 })
+    breaker.enter()
+    const slow = breaker.enter()
+    clock.pass(100)
+    slow.succeed()
+    for (const end of ['succeed', 'fail', 'fail'] as const) breaker.enter()[end]()
+    expect(heard).toEqual([
+      [
+        'transition',
+        {
+          breaker: 'prices',
+          generation: 1,
+          override: undefined,
+          from: 'closed',
+          to: 'open',
+          reason: 'failure-rate',
+          origin: 'upstream',
+          by: undefined,
+          attempt: 1,
+          openForMs: 1_000,
+          counts,
+          thresholds: {
+            failureRate: 0.5,
+            minimumThroughput: 4,
+            consecutiveFailures: Infinity,
+            slowCallRate: 0.9,
+            slowCallDuration: 100,
+          },
+        },
+      ],
+    ])
+  })
+
+  test('each way from state to state is told once, with its reason', () => {
+    listen('breakwater:breaker:transition')
+    const breaker = breakerOf({ consecutiveFailures: 1, openOnRateLimit: true })
+    breaker.enter().fail()
+    clock.pass(1_000)
+    breaker.enter().fail()
+    clock.pass(2_000)
+    breaker.enter()
+    clock.pass(500)
+    expect(breaker.state).toBe('open')
+    clock.pass(4_000)
+    breaker.enter().succeed()
+    breaker.enter().rateLimited(9_000)
+    breaker.reset()
+    expect(heard.map(([, { from, to, reason, attempt, openForMs }]) => [from, to, reason, attempt, openForMs])).toEqual(
+      [
+        ['closed', 'open', 'consecutive-failures', 1, 1_000],
+        ['open', 'half-open', 'open-period-over', 1, 0],
+        ['half-open', 'open', 'probe-failed', 2, 2_000],
+        ['open', 'half-open', 'open-period-over', 2, 0],
+        ['half-open', 'open', 'probe-timeout', 3, 4_000],
+        ['open', 'half-open', 'open-period-over', 3, 0],
+        ['half-open', 'closed', 'probes-succeeded', 3, 0],
+        ['closed', 'open', 'rate-limit', 4, 9_000],
+        ['open', 'closed', 'reset', 0, 0],
+      ],
+    )
+  })
+
+  test('a rejection tells when trying again makes sense, and how many calls are under way', () => {
+    listen('breakwater:breaker:rejected')
+    const isOpen = open()
+    clock.pass(400)
+    refusal(isOpen)
+    const isFull = breakerOf({ maxConcurrent: 1 })
+    isFull.enter()
+    refusal(isFull)
+    const common = { breaker: 'circuit', override: undefined }
+    expect(heard.map(([, event]) => event)).toEqual([
+      { ...common, generation: 1, reason: 'open', state: 'open', retryAfter: 600, inFlight: 0 },
+      { ...common, generation: 0, reason: 'concurrency', state: 'closed', retryAfter: 0, inFlight: 1 },
+    ])
+  })
+
+  test('a late result tells when it was admitted, and how long it took', () => {
+    listen('breakwater:breaker:late')
+    const breaker = breakerOf({ openOnRateLimit: true })
+    const permits = [breaker.enter(), breaker.enter(), breaker.enter(), breaker.enter()] as const
+    breaker.isolate()
+    clock.pass(70)
+    permits[0].succeed()
+    permits[1].fail()
+    permits[2].rateLimited(5)
+    permits[3].release()
+    const common = { breaker: 'circuit', generation: 1, override: 'isolated', kind: 'call', admitted: 0, duration: 70 }
+    expect(heard.map(([, event]) => event)).toEqual([
+      { ...common, outcome: 'success' },
+      { ...common, outcome: 'failure' },
+      { ...common, outcome: 'rate-limited' },
+    ])
   })
 })
 

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { watchRegistry } from '../../src/core/breaker/registry.ts'
 import { BreakerRegistry } from '../../src/index.ts'
 import { HeldClock } from '../store/held-clock.ts'
@@ -52,6 +53,23 @@ describe('a registry', () => {
     registry.of('open').enter().succeed()
     clock.pass(60_000)
     expect(registry.of('new').name).toBe('new')
+  })
+
+  test('tells of breakers that it makes and drops, and of keys without room', () => {
+    const told: unknown[] = []
+    const hear = (message: unknown): void => void told.push(message)
+    subscribe('breakwater:breaker:registry', hear)
+    onTestFinished(() => void unsubscribe('breakwater:breaker:registry', hear))
+    const registry = new BreakerRegistry({ ...settings, maxBreakers: 1 })
+    registry.of('a')
+    registry.of('b').enter()
+    registry.of('c')
+    expect(told).toEqual([
+      { change: 'created', breaker: 'a', size: 1 },
+      { change: 'evicted', breaker: 'a', size: 0 },
+      { change: 'created', breaker: 'b', size: 1 },
+      { change: 'unlisted', breaker: 'c', size: 1 },
+    ])
   })
 
   test('a watcher hears of all that there are, come and go', () => {

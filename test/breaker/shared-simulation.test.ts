@@ -155,9 +155,11 @@ async function heal({ processes }: World, mode: string): Promise<void> {
     await vi.advanceTimersByTimeAsync(250)
   }
   for (const { breaker } of processes) {
-    expect(breaker.status()).toMatchObject({ state: 'closed', override: undefined, mode })
+    expect(breaker.status()).toMatchObject({ state: 'closed', override: undefined, mode, counts: { inFlight: 0 } })
   }
   await Promise.all(processes.map(({ registry }) => closed(registry)))
+  // Of whoever was killed meanwhile too: neither permits nor timers are left.
+  expect(vi.getTimerCount()).toBe(0)
 }
 
 async function closed(registry: BreakerRegistry): Promise<void> {

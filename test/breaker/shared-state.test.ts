@@ -141,6 +141,7 @@ describe('with a store that is', () => {
         namespace: 'default',
         from: 'atomic',
         to: 'local',
+        failures: 3,
         reason: fault === 'refused' ? 'refused' : 'The store simulated did not answer within 100 ms',
       })
       // Nobody has to be asked.
@@ -151,6 +152,7 @@ describe('with a store that is', () => {
       two.client.fault = 'none'
       await pass(31_000)
       expect([one.registry.mode, two.registry.mode]).toEqual(['atomic', 'atomic'])
+      expect(told.at(-1)).toMatchObject({ from: 'local', to: 'atomic', failures: 0, reason: undefined })
       a.reset()
       a.enter().fail()
       await pass(100)

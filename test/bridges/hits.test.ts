@@ -169,6 +169,40 @@ describe.each(bridges)('$name: conditions and ranges', (bridge) => {
   })
 })
 
+describe.each(bridges)('$name: a part that the handler gives (RFC 9111 section 3.3)', (bridge) => {
+  const partial = (headers: Answer['headers'], body: string): Answer => ({
+    status: 206,
+    headers: { ...fresh, ETag: '"a"', 'Content-Range': 'bytes 2-5/10', ...headers },
+    body,
+  })
+
+  test.each([
+    ['with its length', { 'Content-Length': '4' }],
+    ['without', {}],
+  ])('%s answers for what lies within', async (_length, headers) => {
+    const subject = await startSubject(bridge, {}, () => partial(headers, '2345'))
+    await subject.request('/', { headers: { Range: 'bytes=2-5' } })
+    const got = await subject.request('/', { headers: { Range: 'bytes=3-4' } })
+    expect(got).toMatchObject({ status: 206, body: '34' })
+    expect(got.headers).toMatchObject({ 'content-range': 'bytes 3-4/10', 'content-length': '2' })
+    expect(isHit(got)).toBe(true)
+  })
+
+  test.each([{ Range: 'bytes=0-3' }, { Range: 'bytes=4-' }, {}])('and for nothing else: %o', async (headers) => {
+    const subject = await startSubject(bridge, {}, () => partial({}, '2345'))
+    await subject.request('/', { headers: { Range: 'bytes=2-5' } })
+    await subject.request('/', { headers: headers as Record<string, string> })
+    expect(subject.asked).toHaveLength(2)
+  })
+
+  test('is not stored if it is shorter than its range', async () => {
+    const subject = await startSubject(bridge, {}, () => partial({}, '234'))
+    await subject.request('/', { headers: { Range: 'bytes=2-5' } })
+    await subject.request('/', { headers: { Range: 'bytes=2-5' } })
+    expect(subject.asked).toHaveLength(2)
+  })
+})
+
 describe.each(bridges)('$name: the key', (bridge) => {
   test.each([
     ['/a', '/b'],

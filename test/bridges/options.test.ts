@@ -39,9 +39,39 @@ describe.each(mounts)('%s: options', (_name, mount) => {
     [{ targets: [''] }, TypeError, 'targets'],
     [{ ttll: 1 }, TypeError, 'ttll'],
     [{ cache: {} }, TypeError, 'cache must be a ResponseCache'],
+    [{ cache: 'memory' }, TypeError, "not 'memory'"],
   ] as const)('%o is refused in a sentence', (options, kind, sentence) => {
     expect(() => mount(options as never)).toThrow(kind)
     expect(() => mount(options as never)).toThrow(sentence)
+  })
+
+  test.each([
+    'cache',
+    'type',
+    'partition',
+    'policy',
+    'methods',
+    'key',
+    'vary',
+    'cacheStatus',
+    'collapse',
+    'refresh',
+    'refreshTimeout',
+    'guard',
+    'maxStale',
+    'requestDirectives',
+    'targets',
+    'sMaxageRevalidates',
+    'ttl',
+    'force',
+    'staleWhileRevalidate',
+    'staleIfError',
+    'groups',
+    'shouldCache',
+  ])('%s: null is no way to leave it out, and undefined is one', (option) => {
+    expect(() => mount({ [option]: null } as never)).toThrow(TypeError)
+    expect(() => mount({ [option]: null } as never)).toThrow('null')
+    expect(() => mount({ [option]: undefined } as never)).not.toThrow()
   })
 
   test('a bare ResponseCache is taken with the defaults', () => {
@@ -58,12 +88,15 @@ describe.each([
   ['express', express.purgeHandler],
   ['koa', koa.purgeHandler],
 ])('%s: options of purgeHandler', (_name, purgeHandler) => {
-  test.each([{ authorize: true }, { cache: {} }, { soft: 'yes' }, { auhtorize: () => true }])(
-    '%o is refused',
-    (options) => {
-      expect(() => purgeHandler(options as never)).toThrow(TypeError)
-    },
-  )
+  test.each([
+    [{ authorize: 'me' }, "'me'"],
+    [{ cache: 5 }, '5'],
+    [{ soft: 'yes' }, "'yes'"],
+    [{ auhtorize: () => true }, "'auhtorize'"],
+  ])('%o is refused, with the value', (options, quoted) => {
+    expect(() => purgeHandler(options as never)).toThrow(TypeError)
+    expect(() => purgeHandler(options as never)).toThrow(quoted)
+  })
 })
 
 test('shield takes a listener', () => {

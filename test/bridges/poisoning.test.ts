@@ -226,16 +226,13 @@ describe.each(servers)('$name', (bridge) => {
     await expectClean({ bridge, handler, attack: ({ request }) => request('/', { method: 'HEAD' }) })
   })
 
-  test.each(['POST', 'PUT', 'OPTIONS', 'TRACE', 'PROPFIND', 'FOO'].filter((method) => method !== 'FOO'))(
-    '%s, then GET',
-    async (method) => {
-      const handler: Handler = ({ method: asked }) => ({
-        headers: fresh,
-        body: asked === 'GET' ? 'the body' : EVIL,
-      })
-      await expectClean({ bridge, handler, attack: ({ request }) => request('/', { method }) })
-    },
-  )
+  test.each(['POST', 'PUT', 'OPTIONS', 'TRACE', 'PROPFIND'])('%s, then GET', async (method) => {
+    const handler: Handler = ({ method: asked }) => ({
+      headers: fresh,
+      body: asked === 'GET' ? 'the body' : EVIL,
+    })
+    await expectClean({ bridge, handler, attack: ({ request }) => request('/', { method }) })
+  })
 
   test.each([
     'max-stale=999999',

@@ -197,6 +197,28 @@ describe('a request (RFC 9111 section 5.2.1)', () => {
   })
 })
 
+describe('a fresh answer with immutable (RFC 8246)', () => {
+  const at = (age: number, asked: string, control = 'max-age=60, immutable'): string => {
+    const { mount, clock } = engine()
+    exchange(mount, {}, { headers: { 'cache-control': control, etag: '"a"' } })
+    clock.pass(age)
+    return fate(mount, { headers: { 'cache-control': asked } })
+  }
+
+  test.each([
+    ['is enough for a reload', 10, 'max-age=0', 'hit'],
+    ['is not enough where validation is asked for', 10, 'no-cache', 'validate'],
+    ['is not enough where it ends too soon', 10, 'min-fresh=51', 'validate'],
+    ['is no longer one once it is stale', 61, 'max-age=0', 'validate'],
+  ])('%s', (_, age, asked, expected) => {
+    expect(at(age, asked)).toBe(expected)
+  })
+
+  test.each(['immutable=1, max-age=60', 'max-age=60'])('%s is no such answer', (control) => {
+    expect(at(10, 'max-age=0', control)).toBe('validate')
+  })
+})
+
 describe('an answer with no-cache', () => {
   test.each(['no-cache, max-age=60', 'no-cache="x", no-cache, max-age=60', 'no-cache="", max-age=60'])(
     '%s is never served without validation',

@@ -32,6 +32,7 @@ describe('a mount refuses', () => {
     [{ vary: 'a' }, TypeError, "'a'"],
     [{ vary: ['a b'] }, TypeError, "'a b'"],
     [{ vary: [5] }, TypeError, '5'],
+    [{ vary: ['*'] }, TypeError, "'*'"],
     [{ targets: ['a:'] }, TypeError, "'a:'"],
     [{ cacheStatus: '' }, TypeError, "''"],
     [{ cacheStatus: 'é' }, TypeError, "'é'"],

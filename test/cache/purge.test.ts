@@ -5,6 +5,7 @@ import { Mount } from '../../src/core/cache/mount.ts'
 import { mountSettings } from '../../src/core/cache/options.ts'
 import { type PurgeRequest, purgeBan } from '../../src/core/cache/purge.ts'
 import { ResponseCache } from '../../src/core/cache/response-cache.ts'
+import type { Store } from '../../src/core/store/store.ts'
 import {
   type Answer,
   type Asked,
@@ -277,6 +278,7 @@ describe('a purge', () => {
     [{ group: 5 }, TypeError, '5'],
     [{ all: false }, TypeError, 'false'],
     [{ all: true, soft: 1 }, TypeError, '1'],
+    [{ all: true, signal: 'now' }, TypeError, "'now'"],
     [{ uri: '/' }, TypeError, "'uri'"],
     [null, TypeError, 'null'],
     ['/', TypeError, "'/'"],
@@ -284,6 +286,22 @@ describe('a purge', () => {
   ])('of %o is refused', (request, type, quoted) => {
     expect(() => purgeBan(request as never)).toThrow(type)
     expect(() => purgeBan(request as never)).toThrow(quoted)
+  })
+
+  test('ends with its signal, whatever the store does', async () => {
+    const far: Store = { ...farStore(), clear: () => new Promise(() => {}) }
+    const { responses } = engine({}, 'in', far)
+    const controller = new AbortController()
+    const purging = responses.purge({ all: true, signal: controller.signal })
+    controller.abort('enough')
+    await expect(purging).rejects.toBe('enough')
+  })
+
+  test('whose signal is aborted already does nothing', async () => {
+    const { responses, mount } = engine()
+    exchange(mount, {}, ok)
+    await expect(responses.purge({ all: true, signal: AbortSignal.abort('never mind') })).rejects.toBe('never mind')
+    expect(fate(mount)).toBe('hit')
   })
 
   test('of more things than are remembered one by one is not undone', () => {

@@ -271,6 +271,14 @@ describe('an entry', () => {
     for (const absences of ['user', [1], null]) expect(reviveEntry({ ...data, absences })).toBeUndefined()
   })
 
+  test('that does not know whether it is immutable is not', () => {
+    const data = JSON.parse(JSON.stringify(stored({ headers: { 'cache-control': 'max-age=60, immutable' } })))
+    expect(reviveEntry(data)?.immutable).toBe(true)
+    delete data.immutable
+    expect(reviveEntry(data)?.immutable).toBe(false)
+    expect(reviveEntry({ ...data, immutable: 'yes' })).toBeUndefined()
+  })
+
   test('with an odd number of lines is none', () => {
     const data = JSON.parse(JSON.stringify(stored({ headers: fresh })))
     expect(reviveEntry({ ...data, lines: ['a'] })).toBeUndefined()
@@ -323,6 +331,33 @@ describe('inspect', () => {
   })
 })
 
+describe('inspect', () => {
+  const url = 'http://example.test/'
+
+  test.each([
+    [undefined, 'undefined'],
+    ['http://example.test/', "'http://example.test/'"],
+    [{}, 'undefined'],
+    [{ url: '/a' }, "'/a'"],
+    [{ url: 'ftp://a/b' }, "'ftp://a/b'"],
+    [{ url, method: 'GET', path: '/' }, "'path'"],
+    [{ url, signal: 'now' }, "'now'"],
+  ])('refuses %o, mounted or not', async (asked, quoted) => {
+    for (const responses of [new ResponseCache(), engine().responses]) {
+      await expect(responses.inspect(asked as never)).rejects.toThrow(TypeError)
+      await expect(responses.inspect(asked as never)).rejects.toThrow(quoted)
+    }
+  })
+
+  test('ends with its signal, whatever the store does', async () => {
+    const { responses } = engine({}, 'in', { ...farStore(), get: () => new Promise(() => {}) })
+    const controller = new AbortController()
+    const inspecting = responses.inspect({ url, signal: controller.signal })
+    controller.abort('enough')
+    await expect(inspecting).rejects.toBe('enough')
+  })
+})
+
 describe('warming', () => {
   test('asks anew for what is stored', async () => {
     const { mount } = engine()
@@ -340,7 +375,19 @@ describe('warming', () => {
   test('needs something to run requests through', async () => {
     const responses = new ResponseCache({ store: memoryStore(), clock: new ManualClock() })
     await expect(responses.warm(['http://a.test/'])).rejects.toThrow('nothing to run requests through')
-    await expect(responses.warm(['/a'])).rejects.toThrow("'/a'")
+  })
+
+  test.each([
+    [['/a'], {}, "'/a'"],
+    ['http://a.test/', {}, "'http://a.test/'"],
+    [undefined, {}, 'undefined'],
+    [[], { signal: 'now' }, "'now'"],
+    [[], { concurrency: 0 }, '0'],
+    [[], { onProgress: 'log' }, "'log'"],
+    [[], { parallel: 2 }, "'parallel'"],
+  ])('of %o with %o is refused', async (urls, options, quoted) => {
+    const warming = engine().responses.warm(urls as never, options as never)
+    await expect(warming).rejects.toThrow(quoted)
   })
 
   test('runs at most so many at a time, and stops at the signal', async () => {

@@ -309,13 +309,24 @@ describe('a stored part (RFC 9111 section 3.3)', () => {
     ['of another unit', { 'content-range': 'items 2-5/10' }],
     ['of impossible bounds', { 'content-range': 'bytes 5-2/10' }],
     ['of another length than its range', { 'content-length': '3' }],
-    ['of undeclared length', { 'content-length': [] as string[] }],
   ])('is not kept %s', (_, headers) => {
     expect(part(headers).outcome.kind).toBe('pass')
   })
 
-  test('is not kept when its bytes are too few', () => {
-    const { mount } = part({}, '234')
+  test('of undeclared length is as long as its range', async () => {
+    const { mount } = part({ 'content-length': [] as string[] })
+    const reply = replyOf(ask(mount, { headers: { range: 'bytes=3-4' } }))
+    expect(field(reply, 'content-length')).toBe('2')
+    expect(await content(reply)).toBe('34')
+  })
+
+  test.each([
+    ['few', '234', '4'],
+    ['many', '23456', '4'],
+    ['few, and nobody said how many', '234', []],
+    ['many, and nobody said how many', '23456', []],
+  ])('is not kept when its bytes are too %s', (_, body, length) => {
+    const { mount } = part({ 'content-length': length }, body)
     expect(fate(mount, { headers: { range: 'bytes=2-5' } })).toBe('miss')
   })
 })

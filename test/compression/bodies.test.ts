@@ -78,6 +78,15 @@ describe.each(subjects)('$name', (subject) => {
       text,
     ],
     [
+      'a little, and at once behind it more than is held',
+      (response) => {
+        response.write('a little, ')
+        response.write(text.slice(0, 900))
+        response.end(textOf(1_500_000))
+      },
+      `a little, ${text.slice(0, 900)}${textOf(1_500_000)}`,
+    ],
+    [
       'bytes that are used again once they were taken',
       async (response) => {
         const block = Buffer.alloc(3000)

@@ -4,12 +4,21 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import type { PurgeRequest } from '../../src/core/cache/purge.ts'
+import type { HealthState } from '../../src/core/store/health.ts'
+import type { StoreName } from '../support/places.ts'
 
 export type Command = { readonly type: 'purge'; readonly what: PurgeRequest } | { readonly type: 'stats' }
 export type Report =
   | { readonly type: 'ready'; readonly port: number }
   | { readonly type: 'run'; readonly path: string }
-  | { readonly type: 'stats'; readonly runs: number; readonly hits: number }
+  | {
+      readonly type: 'stats'
+      readonly runs: number
+      readonly hits: number
+      /** The types of all events of the store. */
+      readonly told: readonly string[]
+      readonly health: HealthState
+    }
   | { readonly type: 'done' }
 
 export interface Answer {
@@ -24,15 +33,21 @@ export interface Settings {
   readonly storeTimeout?: number
 }
 
+/** What the processes share. */
+export interface SharedPlace {
+  readonly name: StoreName
+  readonly address: string
+}
+
 /** One process. */
 export class Member {
   readonly #child: ChildProcess
   port = 0
   readonly runs: string[] = []
 
-  constructor(url: string, { nearTtl = 0, storeTimeout = 100 }: Settings) {
+  constructor({ name, address }: SharedPlace, { nearTtl = 0, storeTimeout = 100 }: Settings) {
     const program = fileURLToPath(new URL('child.ts', import.meta.url))
-    this.#child = fork(program, [url, String(nearTtl), String(storeTimeout)], {
+    this.#child = fork(program, [name, address, String(nearTtl), String(storeTimeout)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#child.on('message', (report: Report) => {
@@ -59,6 +74,17 @@ export class Member {
     await done
   }
 
+  async stats(): Promise<Extract<Report, { type: 'stats' }>> {
+    const stats = this.next('stats')
+    this.#child.send({ type: 'stats' } satisfies Command)
+    return stats
+  }
+
+  /** Whether it ended, by itself or not. */
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+
   get(path: string): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const asked = request({ port: this.port, host: '127.0.0.1', path, agent: false, headers: { host: 'fleet.test' } })
@@ -81,13 +107,13 @@ export class Member {
 
   /** Ends it as a crash would. */
   async kill(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    if (this.hasEnded) return
     const gone = once(this.#child, 'exit')
     this.#child.kill('SIGKILL')
     await gone
   }
 }
 
-export function startFleet(size: number, url: string, settings: Settings = {}): Promise<Member[]> {
-  return Promise.all(Array.from({ length: size }, () => new Member(url, settings).ready()))
+export function startFleet(size: number, place: SharedPlace, settings: Settings = {}): Promise<Member[]> {
+  return Promise.all(Array.from({ length: size }, () => new Member(place, settings).ready()))
 }

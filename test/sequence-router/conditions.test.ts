@@ -32,6 +32,25 @@ describe.each(frameworks)('a sequence in $name', (framework) => {
     expect((await subject.get(path, { ...headers, 'if-none-match': '"other"' })).body).toBe(first.body)
   })
 
+  test('that one has a page says nothing of other requests for its URL', async () => {
+    const { sequence } = squares()
+    const subject = await startSubject(framework, { router: { sequence } })
+    const path = '/terms?start=5&limit=3'
+    const first = await subject.get(path)
+    const known = { 'if-none-match': first.headers.etag as string }
+    const text = 'application/x-ndjson'
+    for (let i = 0; i < 2; i++) {
+      expect((await subject.get(path, known)).status).toBe(304)
+      expect((await subject.get(path, known, 'HEAD')).status).toBe(304)
+      expect((await subject.get(path, known, 'POST')).status).toBe(405)
+      expect((await subject.get(path)).body).toBe(first.body)
+      expect((await subject.get(path, { 'if-none-match': '"other"' })).body).toBe(first.body)
+      expect((await subject.get(path, { ...known, accept: text })).headers['content-type']).toContain(text)
+      expect((await subject.get(path, { ...known, accept: 'image/png' })).status).toBe(406)
+      expect((await subject.get('/terms?start=5&limit=4', known)).status).toBe(200)
+    }
+  })
+
   test('HEAD computes nothing', async () => {
     const { sequence, computed } = squares()
     const subject = await startSubject(framework, { router: { sequence } })

@@ -4,6 +4,7 @@ import { Keyv as Keyv6 } from 'keyv6'
 import { describe, expect, test, vi } from 'vitest'
 import { asStore } from '../../src/core/store/as-store.ts'
 import { defaultStore } from '../../src/core/store/default-store.ts'
+import { guardStore } from '../../src/core/store/guard.ts'
 import { type KeyvLike, type KeyvStoreOptions, keyvStore } from '../../src/core/store/keyv.ts'
 import { memoryStore } from '../../src/core/store/memory.ts'
 import type { Store } from '../../src/core/store/store.ts'
@@ -147,6 +148,27 @@ describe('keyvStore', () => {
     expect(keyv.calls.map(([, , , ttl]) => ttl)).toEqual([1, 1, 1500, 365 * 24 * 3600 * 1000])
   })
 
+  test('keeps nothing for longer than maxLifetime', async () => {
+    const keyv = new FakeKeyv()
+    const store = keyvStore(keyv, { maxLifetime: 1_000 })
+    for (const lifetime of [10, 5_000, Infinity]) await store.set('a', itemOf(1), lifetime)
+    expect(keyv.calls.map(([, , , ttl]) => ttl)).toEqual([10, 1_000, 1_000])
+  })
+
+  test('says how it does, without the password of a URL in what its adapter said', async () => {
+    const keyv = new FakeKeyv()
+    const store = keyvStore(keyv)
+    const guarded = guardStore(store)
+    expect(store.health().state).toBe('up')
+    keyv.fault = () => {
+      throw new Error('no answer from redis://user:s3cret@host')
+    }
+    await guarded.get('a')
+    expect(store.health()).toMatchObject({ state: 'degraded', reason: 'no answer from redis://***@host' })
+    for (let i = 0; i < 5; i++) await guarded.get('a')
+    expect(store.health().state).toBe('down')
+  })
+
   test('an error that Keyv reports instead of failing makes the call fail', async () => {
     const keyv = new FakeKeyv()
     const store = keyvStore(keyv)
@@ -200,7 +222,7 @@ describe('keyvStore', () => {
     [{ maxEntrySize: 0 }, 'maxEntrySize must be a whole number of at least 1, not 0'],
     [{ maxRecordingBytes: 'x' }, "maxRecordingBytes must be a number, not 'x'"],
     [{ namespace: 5 }, 'namespace must be a string, not 5'],
-    [{ ttl: 5 }, "keyvStore has no option 'ttl'; it knows maxEntrySize, maxRecordingBytes, namespace"],
+    [{ ttl: 5 }, "keyvStore has no option 'ttl'; it knows maxEntrySize, maxRecordingBytes, maxLifetime, namespace"],
   ])('refuses %o', (options, message) => {
     expect(() => keyvStore(new Keyv(), options as unknown as KeyvStoreOptions)).toThrow(message)
   })

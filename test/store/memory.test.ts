@@ -16,6 +16,22 @@ describe.each(['s3-fifo', 'lru', 'lfu', 'ttl'] as const)('memory store, %s', (ev
     expect(store.get('a')).toBe(item)
   })
 
+  test('keeps nothing for longer than maxLifetime', () => {
+    const clock = new HeldClock()
+    const store = memoryStore({ eviction, clock, maxLifetime: 1_000 })
+    store.set('a', itemOf(10), minute)
+    store.set('b', itemOf(10), 500)
+    store.set('b', itemOf(10), Infinity)
+    clock.pass(999)
+    expect([store.get('a'), store.get('b')]).not.toContain(undefined)
+    clock.pass(1)
+    expect([store.get('a'), store.get('b')]).toEqual([undefined, undefined])
+  })
+
+  test('is always up', () => {
+    expect(memoryStore({ eviction }).health()).toEqual({ state: 'up', reason: undefined, since: 0 })
+  })
+
   test('counts key, metadata and body, and gives all of it back', () => {
     const store = memoryStore({ eviction })
     const sizeOf = (key: string, meta: object, bytes: number) => {

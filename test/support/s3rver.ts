@@ -13,6 +13,7 @@ interface Written {
 }
 
 interface Files {
+  getMetadata(bucket: string, key: string): Promise<object>
   getResourcePath(bucket: string, key: string, resource: string): string
   putMetadata(bucket: string, key: string, metadata: object, md5: string): Promise<void>
   deleteObject(bucket: string, key: string): Promise<void>
@@ -44,10 +45,27 @@ store.putObject = async ({ bucket, key, content, metadata }) => {
   const unfinished = `${path}.${++writes}`
   await mkdir(dirname(path), { recursive: true })
   await writeFile(unfinished, bytes)
-  await rename(unfinished, path)
-  await store.putMetadata(bucket, key, metadata, md5)
+  await inTurn(path, async () => {
+    await rename(unfinished, path)
+    await store.putMetadata(bucket, key, metadata, md5)
+  })
   return { size: bytes.length, md5 }
 }
+
+// It also writes metadata over what is there, and whoever reads an empty file meanwhile is told of an internal error.
+const turns = new Map<string, Promise<unknown>>()
+function inTurn<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const turn = (turns.get(path) ?? Promise.resolve()).then(work, work)
+  turns.set(path, turn)
+  const end = (): void => {
+    if (turns.get(path) === turn) turns.delete(path)
+  }
+  turn.then(end, end)
+  return turn
+}
+const getMetadata = store.getMetadata.bind(store)
+store.getMetadata = (bucket, key) =>
+  inTurn(store.getResourcePath(bucket, key, 'object'), () => getMetadata(bucket, key))
 
 // s3rver removes empty folders as well, under the hands of those who write or delete beside it, and fails.
 store.deleteObject = async (bucket, key) => {

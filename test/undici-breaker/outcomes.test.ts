@@ -121,6 +121,55 @@ describe.each(ways)('%s', (name, way) => {
     await settles(guarded.of(url), failed)
   })
 
+  const large = Buffer.alloc(3_000_000)
+
+  test('a reader that takes its time is no fault of the upstream', async () => {
+    const upstream = await startOrigin((_, response) => void response.end(large))
+    const guarded = start({ breaker: { slowCallRate: 0.5, slowCallDuration: 100, minimumThroughput: 1 } })
+    const { body } = await way.send(guarded, upstream.url)
+    let read = 0
+    for await (const chunk of body) {
+      read += chunk.length
+      guarded.clock.pass(100)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(read).toBe(large.length)
+    await settles(guarded.of(upstream.url), { ...good, slow: 0 })
+  })
+
+  test('a body that nobody reads is neutral, and gives its place back after permitTimeout', async () => {
+    const upstream = await startOrigin((_, response) => void response.end(large))
+    const guarded = start({ breaker: { permitTimeout: 5_000 } })
+    const unread = await way.send(guarded, upstream.url)
+    guarded.clock.pass(4_999)
+    expect(guarded.of(upstream.url).counts).toMatchObject({ total: 0, inFlight: 1 })
+    guarded.clock.pass(1)
+    expect(guarded.of(upstream.url).counts).toMatchObject({ total: 0, inFlight: 0 })
+    expect(unread.status).toBe(200)
+  })
+
+  const forms: [string, (now: number) => string][] = [
+    ['in seconds', () => '30'],
+    ['as a date', (now) => new Date(now + 30_000).toUTCString()],
+  ]
+
+  test.each(forms)(
+    'Retry-After %s lengthens the open period after a 503, and opens nothing with a 429',
+    async (_, form) => {
+      const upstream = await startOrigin((request, response) => {
+        const status = Number(request.url?.slice(1))
+        response.writeHead(status, { 'retry-after': form(guarded.clock.now()) }).end()
+      })
+      const guarded = start({ breaker: { consecutiveFailures: 1 } })
+      const breaker = guarded.of(upstream.url)
+      await ask(guarded, `${upstream.url}/429`)
+      await settles(breaker, { total: 0 })
+      expect(breaker.state).toBe('closed')
+      await ask(guarded, `${upstream.url}/503`)
+      expect(breaker.nextProbe).toBe(guarded.clock.now() + 30_000)
+    },
+  )
+
   test('an opening refuses at once, without a connection, with a CircuitOpenError', async () => {
     const { url, accepted } = await startSockets((socket) => socket.on('data', () => socket.resetAndDestroy()))
     const guarded = start()

@@ -96,16 +96,22 @@ export function startGuarded(
 /** How requests are sent: by both releases and by Node's own `fetch`. */
 export interface Way {
   readonly undici: Undici
-  send(guarded: Guarded, url: string, options?: RequestOptions): Promise<{ status: number; read(): Promise<string> }>
+  send(
+    guarded: Guarded,
+    url: string,
+    options?: RequestOptions,
+  ): Promise<{ status: number; body: AsyncIterable<Uint8Array>; read(): Promise<string> }>
 }
 
 const requesting = (undici: Undici): Way => ({
   undici,
   send: async ({ dispatcher }, url, options) => {
     const { statusCode, body } = await undici.request(url, { dispatcher, ...options } as never)
-    return { status: statusCode, read: () => body.text() }
+    return { status: statusCode, body, read: () => body.text() }
   },
 })
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 const fetching = (undici: Undici, ask: typeof fetch | undefined): Way => ({
   undici,
@@ -114,7 +120,7 @@ const fetching = (undici: Undici, ask: typeof fetch | undefined): Way => ({
     undici.setGlobalDispatcher(dispatcher)
     try {
       const response = await (ask ?? (undici.fetch as unknown as typeof fetch))(url, options as RequestInit)
-      return { status: response.status, read: () => response.text() }
+      return { status: response.status, body: response.body ?? nothing(), read: () => response.text() }
     } finally {
       undici.setGlobalDispatcher(before)
     }
@@ -127,8 +133,8 @@ export const ways: [string, Way][] = releases.flatMap(([name, undici]): [string,
   [`global fetch over ${name}`, fetching(undici, fetch)],
 ])
 
-/** The numbers that a breaker has to show, nothing being under way. */
-export async function settles(breaker: CircuitBreaker, counts: Partial<BreakerCounts>): Promise<void> {
-  await until(() => breaker.counts.inFlight === 0)
+/** The numbers that a breaker has to show, nothing being under way. `within`: ms. */
+export async function settles(breaker: CircuitBreaker, counts: Partial<BreakerCounts>, within?: number): Promise<void> {
+  await until(() => breaker.counts.inFlight === 0, within)
   expect(breaker.counts).toMatchObject(counts)
 }

@@ -1,5 +1,5 @@
 import type { AwsClient } from 'aws4fetch'
-import { loadPeer } from '../../core/store/errors.ts'
+import { loadPeer, StoreError } from '../../core/store/errors.ts'
 import { failureOf, type S3Place, unreached } from './s3-errors.ts'
 import {
   expiryText,
@@ -144,7 +144,8 @@ export class FetchClient implements ObjectClient {
   }
 
   #unreached({ what }: Call, error: unknown): Error {
-    return unreached(what, error, this.#settings.timeout, this.#settings.place)
+    // That the package is missing has nothing to do with the endpoint.
+    return error instanceof StoreError ? error : unreached(what, error, this.#settings.timeout, this.#settings.place)
   }
 
   /** A part is not read here. */

@@ -29,7 +29,13 @@ export interface KeyvCacheStore {
  * @throws TypeError where `keyv` is no Keyv, TypeError or RangeError for an option it cannot use.
  */
 export function keyvCacheStore(keyv: KeyvLike, options: KeyvCacheStoreOptions = {}): KeyvCacheStore {
-  knownOptions('keyvCacheStore', options, ['maxEntrySize', 'maxRecordingBytes', 'namespace', 'storeTimeout'])
+  knownOptions('keyvCacheStore', options, [
+    'maxEntrySize',
+    'maxRecordingBytes',
+    'maxLifetime',
+    'namespace',
+    'storeTimeout',
+  ])
   const { storeTimeout, ...ofKeyv } = options
   return new OnStore(guardStore(keyvStore(keyv, ofKeyv), storeTimeout === undefined ? {} : { storeTimeout }))
 }

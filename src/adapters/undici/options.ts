@@ -33,7 +33,7 @@ export function undiciMount(given: UndiciCacheOptions | ResponseCache): UndiciMo
   const own = randomUUID()
   return {
     mount: new Mount(responsesOf(options), isAlone ? { ...settings, partition: () => own } : settings),
-    origins: origins && new Origins(origins),
+    origins: origins === undefined ? undefined : new Origins(origins),
   }
 }
 

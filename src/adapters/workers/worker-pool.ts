@@ -4,7 +4,6 @@ import { extname } from 'node:path'
 import { MessageChannel } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
 import { duration, knownOptions, numberBetween, positiveInteger, quote } from '../../core/options.ts'
-import { orAborted } from '../../core/sequence/or-aborted.ts'
 import {
   type Slice,
   type SliceTask,
@@ -12,6 +11,7 @@ import {
   TermPoolError,
   WORTH_A_WORKER,
 } from '../../core/sequence/term-pool.ts'
+import { orAborted } from '../../core/store/or-aborted.ts'
 import type { SliceAnswer, SliceRequest } from './messages.ts'
 import { Turns } from './turns.ts'
 

@@ -82,7 +82,9 @@ export class BreakerCore implements PermitOwner {
   }
 
   timeSinceFault(): number | undefined {
-    return this.#lastFault === undefined ? undefined : this.#now() - this.#lastFault
+    const now = this.#now()
+    this.#elapse(now)
+    return this.#lastFault === undefined ? undefined : now - this.#lastFault
   }
 
   nextProbe(): number | undefined {
@@ -301,6 +303,7 @@ export class BreakerCore implements PermitOwner {
     origin: FailureOrigin,
     retryAfter: number,
   ): void {
+    this.#lastFault = at
     // What `observe-only` let through a half-open circuit has no slot, and what has one is a probe of this generation.
     this.#advance({ type: 'probe-failed', at, slot, retryAfter }, { reason, origin })
   }
@@ -310,6 +313,7 @@ export class BreakerCore implements PermitOwner {
     const after = transition(this.#circuit, { type: 'elapsed', at }, this.settings)
     if (after === this.#circuit) return
     const isOpen = after.type === 'open'
+    if (isOpen) this.#lastFault = after.since
     this.#become(after, isOpen ? { reason: 'probe-timeout', origin: 'local' } : { reason: 'probes-succeeded' })
   }
 

@@ -83,7 +83,7 @@ export class CircuitBreaker {
     return this.#core.counts()
   }
 
-  /** ms since the last failure that counted; undefined: there was none. */
+  /** ms since the last failure that counted, or probe that was slow or had no outcome; undefined: there was none. */
   get timeSinceFault(): number | undefined {
     return this.#core.timeSinceFault()
   }

@@ -100,6 +100,8 @@ export interface BreakerEvents {
     readonly namespace: string
     readonly from: SharingMode
     readonly to: SharingMode
+    /** Calls of the store that failed in a row; 0 where it came back. */
+    readonly failures: number
     readonly reason: string | undefined
   }
   /** A registry made or dropped a breaker, or had no room for one: `unlisted` calls pass without a circuit. */

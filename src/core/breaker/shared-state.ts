@@ -305,7 +305,8 @@ export class SharedState implements PeerHost {
     this.#mode = to
     if (modes.hasSubscribers) {
       const reason = error === undefined ? undefined : withoutCredentials(textOf(error))
-      modes.publish({ store: this.#storeName, namespace: this.#namespace, from, to, reason })
+      const [store, namespace, failures] = [this.#storeName, this.#namespace, this.#failures]
+      modes.publish({ store, namespace, from, to, failures, reason })
     }
   }
 }

@@ -33,6 +33,8 @@ export interface EntryData {
   readonly staleIfError: number | undefined
   readonly staleForbidden: boolean
   readonly noCache: boolean
+  /** It will not change while it is fresh (RFC 8246). */
+  readonly immutable: boolean
   readonly expiredAt: number | undefined
   readonly vary: readonly string[]
   readonly groups: readonly string[]
@@ -65,6 +67,7 @@ export class Entry implements EntryData {
   readonly staleIfError: number | undefined
   readonly staleForbidden: boolean
   readonly noCache: boolean
+  readonly immutable: boolean
   expiredAt: number | undefined
   readonly vary: readonly string[]
   readonly groups: readonly string[]
@@ -94,6 +97,7 @@ export class Entry implements EntryData {
     this.staleIfError = data.staleIfError
     this.staleForbidden = data.staleForbidden
     this.noCache = data.noCache
+    this.immutable = data.immutable
     this.expiredAt = data.expiredAt
     this.vary = data.vary
     this.groups = data.groups
@@ -263,6 +267,7 @@ export function describeEntry(described: Described, profile: Profile): Entry {
       control.mustRevalidate ||
       (profile.shared && (control.proxyRevalidate || (profile.sMaxageRevalidates && control.sMaxage !== undefined))),
     noCache: control.noCache === true,
+    immutable: control.immutable,
     expiredAt: undefined,
     vary: described.vary,
     groups: described.groups,
@@ -312,6 +317,7 @@ export function reviveEntry(meta: object): Entry | undefined {
     typeof data.staleWhileRevalidate === 'number' &&
     typeof data.staleForbidden === 'boolean' &&
     typeof data.noCache === 'boolean' &&
+    isOptional('boolean', data.immutable) &&
     typeof data.target === 'string' &&
     typeof data.authority === 'string' &&
     isStrings(data.lines) &&
@@ -319,11 +325,12 @@ export function reviveEntry(meta: object): Entry | undefined {
     isStrings(data.vary) &&
     isStrings(data.groups) &&
     (data.absences === undefined || isStrings(data.absences))
-  // What was stored before absences were noted has none.
-  return whole ? new Entry({ ...(data as EntryData), absences: data.absences ?? [] }) : undefined
+  if (!whole) return undefined
+  // What was stored before these were noted has none.
+  return new Entry({ ...(data as EntryData), absences: data.absences ?? [], immutable: data.immutable ?? false })
 }
 
-function isOptional(type: 'number' | 'string' | 'object', value: unknown): boolean {
+function isOptional(type: 'number' | 'string' | 'boolean' | 'object', value: unknown): boolean {
   return value === undefined || (typeof value === type && value !== null)
 }
 

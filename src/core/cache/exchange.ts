@@ -248,10 +248,11 @@ export class Exchange {
     const judged = this.#judge(request, response, now)
     if (!judged.store) return this.#refuse(judged.reason)
     const range = response.status === 206 ? partOf(response.lines) : undefined
-    const length = declaredLength(judged.fields, response.status)
+    // A part says by its range how long it is.
+    const length = declaredLength(judged.fields, response.status) ?? (range && lengthOf(range))
     if (length === 'invalid') return this.#refuse('content-length')
     if (response.status === 206) {
-      const isWhole = range !== undefined && length === range.end - range.start + 1
+      const isWhole = range !== undefined && length === lengthOf(range)
       // A stored whole serves parts too: it never gives way to one.
       if (!isWhole || (this.#held !== undefined && this.#held.entry.range === undefined)) return this.#refuse('partial')
     }
@@ -562,6 +563,10 @@ function declaredLength(fields: Fields, status: number): number | undefined | 'i
 function partOf(lines: readonly string[]): StoredRange | undefined {
   const range = parseContentRange(fieldsOf(lines)['content-range'])
   return range?.size === undefined ? undefined : { start: range.start, end: range.end, size: range.size }
+}
+
+function lengthOf({ start, end }: StoredRange): number {
+  return end - start + 1
 }
 
 function withLength(lines: readonly string[], length: number): readonly string[] {

@@ -1,3 +1,4 @@
+import { knownOptions, optionalSignal, quote } from '../options.ts'
 import type { Mount } from './mount.ts'
 import { staleness } from './policy/evaluate.ts'
 import { isHeld } from './shelf.ts'
@@ -25,14 +26,37 @@ export interface Inspection {
   readonly headersCopied?: boolean
 }
 
+/** What is asked about. */
+export interface InspectionRequest {
+  /** Absolute, with the host that clients use. */
+  readonly url: string
+  /** Default GET. */
+  readonly method?: string
+  /** Request fields, where answers depend on them. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Ends the wait for the store. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** @throws TypeError for a question that cannot be understood, with the value quoted. */
+export function checkQuestion(asked: InspectionRequest): void {
+  knownOptions('inspect', asked, ['url', 'method', 'headers', 'signal'])
+  const url: unknown = asked?.url
+  if (typeof url !== 'string' || !/^https?:/i.test(url) || !URL.canParse(url)) {
+    throw new TypeError(`inspect takes an absolute http(s) URL, not ${quote(url)}`)
+  }
+  optionalSignal('inspect: signal', asked.signal)
+}
+
 /** What a mount has stored for a request, or why it has not. */
 export async function inspectMount(
   mount: Mount,
-  asked: { url: string; method?: string; headers?: Record<string, string> },
+  { url, method = 'GET', headers = {}, signal }: InspectionRequest,
 ): Promise<Inspection> {
+  signal?.throwIfAborted()
   const { responses, settings } = mount
   const { direction, policy } = settings.profile
-  const request = headOf(asked.url, asked.method ?? 'GET', asked.headers ?? {})
+  const request = headOf(url, method, headers)
   let key: string
   try {
     key = mount.keyOf(request, request)
@@ -40,9 +64,10 @@ export async function inspectMount(
     return { direction, key: undefined, stored: false, reason: `key or partition failed: ${String(error)}` }
   }
   if (!settings.methods.has(request.method)) return { direction, key, stored: false, reason: 'method' }
-  const asking = { budget: responses.newBudget(), signal: undefined, byLanguage: policy === 'rfc9111' }
-  await responses.sharedBans?.refresh(undefined, undefined)
+  const asking = { budget: responses.newBudget(), signal, byLanguage: policy === 'rfc9111' }
+  await responses.sharedBans?.refresh(undefined, signal)
   const finding = await responses.shelf.find(key, request, asking)
+  signal?.throwIfAborted()
   if (!isHeld(finding)) {
     const why = responses.lastRefusal(key) ?? (finding === undefined ? 'not-seen' : 'no-such-variant')
     return { direction, key, stored: false, reason: why }

@@ -1,7 +1,6 @@
 import type { RequestHead } from '../http/message.ts'
+import { BoundedMap } from './bounded-map.ts'
 
-/** Beyond this many all are forgotten: those in use come back with their next hit. */
-const MOST = 1024
 /** Characters of target and key together; longer ones would hold more memory than they save time. */
 const LONGEST = 512
 
@@ -17,7 +16,7 @@ interface Known {
  * each Map it is looked up in, which takes longer than to judge what is found there.
  */
 export class KnownKeys {
-  readonly #known = new Map<string, Known>()
+  readonly #known = new BoundedMap<string, Known>(1024)
 
   find({ target, scheme, authority, realm }: RequestHead): string | undefined {
     const known = this.#known.get(target)
@@ -27,7 +26,6 @@ export class KnownKeys {
 
   keep({ target, scheme, authority, realm }: RequestHead, key: string): void {
     if (target.length + key.length > LONGEST) return
-    if (this.#known.size >= MOST) this.#known.clear()
     this.#known.set(target, { scheme, authority, realm, key })
   }
 }

@@ -117,27 +117,28 @@ export function mountSettings<Request>(
     throw new TypeError("type: 'private' on a server needs partition: a function that tells whose request it is")
   }
   const timeout = duration('refreshTimeout', options.refreshTimeout, 30_000)
-  span('maxStale', options.maxStale)
+  const { maxStale = 24 * HOUR, targets = ['CDN-Cache-Control'], vary = [] } = options
+  span('maxStale', maxStale)
   return {
     profile: {
       shared,
       direction,
       policy: oneOf('policy', options.policy, ['safe', 'rfc9111'], direction === 'in' ? 'safe' : 'rfc9111'),
-      targets: fieldNames('targets', options.targets ?? ['CDN-Cache-Control']),
+      targets: fieldNames('targets', targets),
       sMaxageRevalidates: flag('sMaxageRevalidates', options.sMaxageRevalidates, true),
-      maxStale: options.maxStale ?? 24 * HOUR,
+      maxStale,
       requestDirectives: directives(options.requestDirectives, shared),
     },
     rule: checkRule('cache', options) as CacheRule,
     partition: optionalFunction('partition', options.partition) as MountSettings['partition'],
     key: optionalFunction('key', options.key) as MountSettings['key'],
-    vary: fieldNames('vary', options.vary ?? []),
-    methods: methods(options.methods ?? ['GET', 'HEAD']),
-    name: cacheName(options.cacheStatus ?? 'Breakwater'),
-    collapseTimeout: collapseTimeout(options.collapse ?? true),
+    vary: fieldNames('vary', vary),
+    methods: methods(options.methods),
+    name: cacheName(options.cacheStatus),
+    collapseTimeout: collapseTimeout(options.collapse),
     refresh: oneOf('refresh', options.refresh, ['behind', 'first'], 'behind'),
     refreshTimeout: timeout,
-    guard: guard(options.guard ?? {}),
+    guard: guard(options.guard),
   }
 }
 
@@ -159,18 +160,20 @@ function directives(value: CacheOptions['requestDirectives'], shared: boolean): 
 function fieldNames(option: string, names: unknown): readonly string[] {
   if (!Array.isArray(names)) throw new TypeError(`${option} must be an array of field names, not ${quote(names)}`)
   for (const name of names) {
-    if (typeof name !== 'string' || !isToken(name)) throw new TypeError(`${option}: ${quote(name)} is no field name`)
+    // The "*" of Vary is a token, but names no field.
+    if (typeof name !== 'string' || !isToken(name) || name === '*')
+      throw new TypeError(`${option}: ${quote(name)} is no field name`)
   }
   return names.map((name: string) => name.toLowerCase())
 }
 
-function methods(names: unknown): ReadonlySet<string> {
+function methods(names: unknown = ['GET', 'HEAD']): ReadonlySet<string> {
   const valid = Array.isArray(names) && names.length > 0 && names.every((name) => name === 'GET' || name === 'HEAD')
   if (!valid) throw new TypeError(`methods must be an array of 'GET' and 'HEAD', not ${quote(names)}`)
   return new Set(names)
 }
 
-function cacheName(name: unknown): string | false {
+function cacheName(name: unknown = 'Breakwater'): string | false {
   if (name === false) return false
   if (typeof name !== 'string' || !isValidCacheName(name)) {
     throw new TypeError(`cacheStatus must be a printable ASCII name or false, not ${quote(name)}`)
@@ -178,14 +181,14 @@ function cacheName(name: unknown): string | false {
   return name
 }
 
-function collapseTimeout(collapse: boolean | CollapseOptions): number | undefined {
+function collapseTimeout(collapse: boolean | CollapseOptions = true): number | undefined {
   if (collapse === false) return undefined
   if (collapse === true) return 5_000
   knownOptions('collapse', collapse, ['timeout'])
   return duration('collapse.timeout', collapse.timeout, 5_000)
 }
 
-function guard(options: GuardOptions): MountSettings['guard'] {
+function guard(options: GuardOptions = {}): MountSettings['guard'] {
   knownOptions('guard', options, ['mode', 'ignore'])
   const { mode, ignore = [] } = options
   if (!Array.isArray(ignore) || !ignore.every((name) => typeof name === 'string')) {

@@ -1,5 +1,5 @@
 import type { Ban } from '../events.ts'
-import { knownOptions, quote } from '../options.ts'
+import { knownOptions, optionalSignal, quote } from '../options.ts'
 
 /** What to purge: exactly one of the first four. */
 export interface PurgeRequest {
@@ -12,6 +12,8 @@ export interface PurgeRequest {
   readonly all?: true
   /** Makes stale instead of removing, so that stale answers and validation stay possible. Default false. */
   readonly soft?: boolean
+  /** Ends the wait for the store. What is under way there goes on. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A purge, checked. */
@@ -20,11 +22,12 @@ export interface Purge {
   /** The same URL or prefix as a client that follows the URL standard spells it, where that is another spelling. */
   readonly respelt: Ban | undefined
   readonly soft: boolean
+  readonly signal: AbortSignal | undefined
 }
 
 /** A purge, checked: the bans it amounts to. @throws TypeError with the value quoted. */
 export function purgeBan(request: PurgeRequest): Purge {
-  knownOptions('purge', request, ['url', 'prefix', 'group', 'all', 'soft'])
+  knownOptions('purge', request, ['url', 'prefix', 'group', 'all', 'soft', 'signal'])
   const named = (['url', 'prefix', 'group', 'all'] as const).filter((name) => request?.[name] !== undefined)
   if (named.length !== 1) {
     throw new TypeError(`purge takes exactly one of url, prefix, group and all, not ${quote(request)}`)
@@ -32,22 +35,23 @@ export function purgeBan(request: PurgeRequest): Purge {
   const soft = request.soft ?? false
   if (typeof soft !== 'boolean') throw new TypeError(`purge: soft must be true or false, not ${quote(soft)}`)
   const { url, prefix, group } = request
+  const how = { soft, signal: optionalSignal('purge: signal', request.signal) }
   if (url !== undefined) {
     const { said, respelt } = place('url', url)
-    return { soft, ban: { kind: 'target', ...said }, respelt: respelt && { kind: 'target', ...respelt } }
+    return { ...how, ban: { kind: 'target', ...said }, respelt: respelt && { kind: 'target', ...respelt } }
   }
   if (prefix !== undefined) {
     const { said, respelt } = place('prefix', prefix)
-    return { soft, ban: prefixBan(said), respelt: respelt && prefixBan(respelt) }
+    return { ...how, ban: prefixBan(said), respelt: respelt && prefixBan(respelt) }
   }
   if (group !== undefined) {
     if (typeof group !== 'string' || group === '') {
       throw new TypeError(`purge: group must be a non-empty string, not ${quote(group)}`)
     }
-    return { soft, ban: { kind: 'group', authority: undefined, group }, respelt: undefined }
+    return { ...how, ban: { kind: 'group', authority: undefined, group }, respelt: undefined }
   }
   if (request.all !== true) throw new TypeError(`purge: all must be true, not ${quote(request.all)}`)
-  return { soft, ban: { kind: 'all' }, respelt: undefined }
+  return { ...how, ban: { kind: 'all' }, respelt: undefined }
 }
 
 interface Place {

@@ -6,6 +6,7 @@ import { StoreError, withoutCredentials } from '../store/errors.ts'
 import { type GuardedStore, guardStore, StoreBudget, type StoreEvent } from '../store/guard.ts'
 import { healthOf } from '../store/health.ts'
 import type { KeyvLike } from '../store/keyv.ts'
+import { orAborted } from '../store/or-aborted.ts'
 import type { Store } from '../store/store.ts'
 import { isTiered } from '../store/tiered.ts'
 import { type BanLog, bansOf } from './bans.ts'
@@ -13,11 +14,11 @@ import { BoundedMap } from './bounded-map.ts'
 import { isEntryData } from './entry.ts'
 import { Fleet } from './fleet.ts'
 import { InFlight } from './in-flight.ts'
-import { type Inspection, inspectMount } from './inspect.ts'
+import { checkQuestion, type Inspection, type InspectionRequest, inspectMount } from './inspect.ts'
 import { primaryKey, remembered } from './key.ts'
 import type { Mount } from './mount.ts'
 import type { RefusalReason } from './policy/storable.ts'
-import { type PurgeRequest, purgeBan } from './purge.ts'
+import { type Purge, type PurgeRequest, purgeBan } from './purge.ts'
 import { type BanListener, type SharedBans, sharedBansOf } from './shared-bans.ts'
 import { Shelf } from './shelf.ts'
 import { type Runner, type WarmOptions, type WarmReport, warmAll } from './warm.ts'
@@ -134,9 +135,17 @@ export class ResponseCache {
    *
    * @throws TypeError for a request it cannot understand, or that the store cannot do: one outside this process without
    *   compare-and-swap, such as a Keyv, purges one absolute URL or everything. StoreError where it could not be written.
+   *   The reason of `signal`: then it is not known whether the store has it.
    */
   async purge(request: PurgeRequest): Promise<void> {
-    const { ban, respelt, soft } = purgeBan(request)
+    const purge = purgeBan(request)
+    const { signal } = purge
+    signal?.throwIfAborted()
+    const purging = this.#purge(request, purge)
+    await (signal === undefined ? purging : orAborted(purging, signal))
+  }
+
+  async #purge(request: PurgeRequest, { ban, respelt, soft }: Purge): Promise<void> {
     if (ban.kind === 'all' && !soft) this.inFlight.invalidateAll()
     if (this.store.near) {
       this.bans.add(ban, soft, this.clock.now())
@@ -176,8 +185,11 @@ export class ResponseCache {
   /**
    * Why a request is answered as it is: one report for each mount, with the key, whether a response is stored under
    * it, until when, and if not, why not.
+   *
+   * @throws TypeError with the value quoted, and the reason of `signal`.
    */
-  async inspect(request: { url: string; method?: string; headers?: Record<string, string> }): Promise<Inspection[]> {
+  async inspect(request: InspectionRequest): Promise<Inspection[]> {
+    checkQuestion(request)
     return Promise.all([...this.#mounts].map((mount) => inspectMount(mount, request)))
   }
 

@@ -1,4 +1,4 @@
-import { knownOptions, optionalFunction, positiveInteger, quote } from '../options.ts'
+import { knownOptions, optionalFunction, optionalSignal, positiveInteger, quote } from '../options.ts'
 
 /** Something that runs a request through a mount so that its answer is recorded: a listener or a dispatcher. */
 export interface Runner {
@@ -40,7 +40,8 @@ export async function warmAll(
   knownOptions('warm', options, ['concurrency', 'signal', 'onProgress'])
   const concurrency = positiveInteger('concurrency', options.concurrency, 4)
   const onProgress = optionalFunction('onProgress', options.onProgress)
-  const list = [...urls].map(parse)
+  const signal = optionalSignal('signal', options.signal)
+  const list = listOf(urls)
   if (runners.length === 0) {
     throw new TypeError(
       'warm has nothing to run requests through: wrap the listener in shield(), compose the undici cache(), ' +
@@ -52,10 +53,10 @@ export async function warmAll(
   let done = 0
   const worker = async (): Promise<void> => {
     while (next < list.length) {
-      options.signal?.throwIfAborted()
+      signal?.throwIfAborted()
       const url = list[next++] as URL
-      const outcome = await runOne(runners, url, options.signal)
-      options.signal?.throwIfAborted()
+      const outcome = await runOne(runners, url, signal)
+      signal?.throwIfAborted()
       report[outcome.kind]++
       const progress = { url: url.href, done: ++done, total: list.length, stored: outcome.kind === 'stored' }
       onProgress?.(outcome.error === undefined ? progress : { ...progress, error: outcome.error })
@@ -78,6 +79,13 @@ async function runOne(runners: readonly Runner[], url: URL, signal: AbortSignal 
   } catch (error) {
     return { kind: 'failed', error }
   }
+}
+
+function listOf(urls: unknown): URL[] {
+  if (typeof urls === 'object' && urls !== null && Symbol.iterator in urls) {
+    return [...(urls as Iterable<unknown>)].map(parse)
+  }
+  throw new TypeError(`warm takes an iterable of URLs, not ${quote(urls)}`)
 }
 
 function parse(url: unknown): URL {

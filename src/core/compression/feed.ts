@@ -55,6 +55,8 @@ export class EncodingFeed {
   #wantsFlush = false
   #holdsContent = false
   #idle: NodeJS.Immediate | undefined
+  /** What the step under way calls when it is done. */
+  #settle: Callback | undefined
 
   constructor(encoder: Encoder, gate: Gate, sink: Sink, { isEager, size, onEnd }: FeedSettings) {
     // What is sent record by record is mostly sent for long.
@@ -74,7 +76,10 @@ export class EncodingFeed {
       sink.end()
       onEnd(this.#bytesIn, bytesOut)
     })
-    this.#stream.on('error', (error) => this.#fail(error))
+    this.#stream.on('error', (error) => {
+      this.#fail(error)
+      this.#settle?.(error)
+    })
   }
 
   /** Takes content; false: wait until `sink.drain` is called. `callback` is called once it is encoded. */
@@ -122,12 +127,12 @@ export class EncodingFeed {
   #advance(): void {
     if (this.#isWorking || this.#isBehind || this.#isOver) return
     const [first] = this.#queue
-    if (first !== undefined) return this.#step((done) => this.#encode(first, done))
+    if (first !== undefined) return this.#encode(first)
     if (this.#isEnding) return this.#finish()
     if (this.#holdsContent && (this.#wantsFlush || this.#isEager)) {
       this.#holdsContent = false
       this.#wantsFlush = false
-      return this.#step((done) => this.#stream.flush(this.#flushKind, done))
+      return this.#step((settle) => this.#stream.flush(this.#flushKind, settle))
     }
     if (this.#holdsContent) this.#flushWhenIdle()
     this.#tellDrain()
@@ -136,36 +141,45 @@ export class EncodingFeed {
   #finish(): void {
     if (this.#isFinished) return
     this.#isFinished = true
-    this.#step((done) => this.#stream.end(done))
+    this.#step((settle) => this.#stream.end(settle))
   }
 
-  /** Does one thing with the stream, when it is its turn, then goes on. */
-  #step(run: (done: () => void) => void): void {
+  /** Does one thing with the stream, when it is its turn, then goes on. `after` is called if it was begun. */
+  #step(run: (settle: Callback) => void, after?: Callback): void {
     this.#isWorking = true
     clearImmediate(this.#idle)
-    const done = (): void => {
+    const leave = (): void => {
       this.#gate.leave()
       this.#isWorking = false
       if (this.#isOver) this.#stream.destroy()
       else this.#advance()
     }
+    const settle = (error?: Error | null): void => {
+      // Of a step that fails zlib may tell nobody but those who listen for errors, or both.
+      if (this.#settle !== settle) return
+      this.#settle = undefined
+      after?.(error)
+      leave()
+    }
     this.#gate.enter(() => {
-      if (this.#isOver) done()
-      else run(done)
+      if (this.#isOver) return leave()
+      this.#settle = settle
+      run(settle)
     })
   }
 
-  #encode(chunk: Chunk, done: () => void): void {
-    const { content, callback } = chunk
+  #encode({ content, callback }: Chunk): void {
     const isLarge = content.length > LARGEST_STEP
     const part = isLarge ? content.subarray(0, LARGEST_STEP) : content
-    if (isLarge) this.#queue[0] = { content: content.subarray(LARGEST_STEP), callback }
-    else this.#queue.shift()
-    this.#holdsContent = true
-    this.#stream.write(part, (error) => {
+    const write = (settle: Callback): void => {
+      if (isLarge) this.#queue[0] = { content: content.subarray(LARGEST_STEP), callback }
+      else this.#queue.shift()
+      this.#holdsContent = true
+      this.#stream.write(part, settle)
+    }
+    this.#step(write, (error) => {
       this.#queued -= part.length
       if (!isLarge) callback?.(error)
-      done()
     })
   }
 

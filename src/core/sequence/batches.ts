@@ -1,5 +1,5 @@
+import { orAborted } from '../store/or-aborted.ts'
 import type { Sequence } from './contract.ts'
-import { orAborted } from './or-aborted.ts'
 import type { Pace } from './pace.ts'
 import { Source } from './source.ts'
 

@@ -1,4 +1,4 @@
-import { orAborted } from './or-aborted.ts'
+import { orAborted } from '../store/or-aborted.ts'
 
 /** How many terms may still be sent. */
 export class Credit {

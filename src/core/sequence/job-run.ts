@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { StoreCapabilities } from '../store/capabilities.ts'
 import type { Lease } from '../store/lease.ts'
+import { orAborted } from '../store/or-aborted.ts'
 import type { Ending, Job, Progress } from './job.ts'
 import { leaseOf } from './job-lease.ts'
 import type { JobParts } from './job-terms.ts'
 import { JobWriter } from './job-writer.ts'
-import { orAborted } from './or-aborted.ts'
 import { TermPoolError } from './term-pool.ts'
 
 /** What computations in the background need. */

@@ -20,13 +20,14 @@ export function ownParameters(query: string, names: readonly string[]): OwnParam
   const asked = new Map<string, string>()
   const kept: QueryParameter[] = []
   for (const parameter of parseQuery(query)) {
-    // One of ours may begin as another one and a bracket do.
-    const same = names.find((own) => parameter.name === own)
-    const name = same ?? names.find((own) => parameter.name.startsWith(`${own}[`))
-    if (name === undefined) kept.push({ ...parameter, text: uriText(parameter.text) })
-    else if (name !== parameter.name || asked.has(name)) {
-      throw new PageError(400, `${name} must be given once, and plainly`)
-    } else asked.set(name, parameter.value)
+    const { name, value, text } = parameter
+    if (names.includes(name) && !asked.has(name)) asked.set(name, value)
+    else {
+      // One of ours may begin as another one and a bracket do.
+      const own = names.includes(name) ? name : names.find((each) => name.startsWith(`${each}[`))
+      if (own !== undefined) throw new PageError(400, `${own} must be given once, and plainly`)
+      kept.push({ ...parameter, text: uriText(text) })
+    }
   }
   return { asked, kept }
 }

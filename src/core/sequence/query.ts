@@ -12,12 +12,20 @@ export interface QueryParameter {
  * names as any other, and what comes twice is there twice.
  */
 export function parseQuery(query: string): QueryParameter[] {
-  const parts = query.split('&').filter((part) => part !== '')
-  return parts.map((part) => {
-    const at = part.indexOf('=')
-    const [name, value] = at === -1 ? [part, ''] : [part.slice(0, at), part.slice(at + 1)]
-    return { name: decoded(name), value: decoded(value), text: part }
-  })
+  const parameters: QueryParameter[] = []
+  for (let from = 0; from < query.length; ) {
+    const ampersand = query.indexOf('&', from)
+    const end = ampersand === -1 ? query.length : ampersand
+    if (end > from) parameters.push(parameterOf(query.slice(from, end)))
+    from = end + 1
+  }
+  return parameters
+}
+
+function parameterOf(text: string): QueryParameter {
+  const at = text.indexOf('=')
+  if (at === -1) return { name: decoded(text), value: '', text }
+  return { name: decoded(text.slice(0, at)), value: decoded(text.slice(at + 1)), text }
 }
 
 /** The path and the query of a request's target, also where it is a whole URL (RFC 9112 section 3.2). */

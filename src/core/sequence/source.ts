@@ -1,4 +1,4 @@
-import { orAborted } from './or-aborted.ts'
+import { orAborted } from '../store/or-aborted.ts'
 
 type Step<Item> = IteratorResult<Item, unknown>
 

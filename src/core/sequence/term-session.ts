@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../clock.ts'
+import { orAborted } from '../store/or-aborted.ts'
 import { Credit } from './credit.ts'
-import { orAborted } from './or-aborted.ts'
 import { Pace } from './pace.ts'
 import { PageError } from './page-error.ts'
 import { ExcessiveTerms, planTerms, type TermBounds } from './term-plan.ts'

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
-import { knownOptions, positiveInteger, quote } from '../options.ts'
+import { knownOptions, limit, positiveInteger, quote } from '../options.ts'
 import { decodeItem, encodeItem } from './frame.ts'
+import { healthOf, type StoreHealth } from './health.ts'
 import type { Store, StoreItem } from './store.ts'
 import { SwallowedErrors } from './swallowed-errors.ts'
 
@@ -18,6 +19,8 @@ export interface KeyvStoreOptions {
   readonly maxEntrySize?: number | undefined
   /** Bytes in this process that recordings in flight may hold. Default 16 MiB. */
   readonly maxRecordingBytes?: number | undefined
+  /** Milliseconds that anything is kept at most. Default: as long as it is asked for. */
+  readonly maxLifetime?: number | undefined
   /** Keeps the keys of several stores on one Keyv apart. `clear` empties the whole Keyv all the same. */
   readonly namespace?: string | undefined
 }
@@ -31,6 +34,8 @@ export interface KeyvStore extends Store {
   delete(key: string): Promise<void>
   /** Empties the Keyv, or its namespace where it has one: give the cache a Keyv of its own. */
   clear(): Promise<void>
+  /** What those who use it in this process have found out about it. */
+  health(): StoreHealth
 }
 
 const MiB = 1024 * 1024
@@ -45,7 +50,7 @@ const methods = ['get', 'set', 'delete', 'clear', 'on'] as const
  */
 export function keyvStore(keyv: KeyvLike, options: KeyvStoreOptions = {}): KeyvStore {
   checkKeyv('keyvStore', keyv)
-  knownOptions('keyvStore', options, ['maxEntrySize', 'maxRecordingBytes', 'namespace'])
+  knownOptions('keyvStore', options, ['maxEntrySize', 'maxRecordingBytes', 'maxLifetime', 'namespace'])
   return new OnKeyv(keyv, options)
 }
 
@@ -66,11 +71,13 @@ class OnKeyv implements KeyvStore {
   readonly #prefix: string
   readonly #errors: SwallowedErrors
   readonly #maxReserved: number
+  readonly #maxLifetime: number
   #reserved = 0
 
   constructor(keyv: KeyvLike, options: KeyvStoreOptions) {
     this.maxEntrySize = positiveInteger('maxEntrySize', options.maxEntrySize, 4 * MiB)
     this.#maxReserved = positiveInteger('maxRecordingBytes', options.maxRecordingBytes, 16 * MiB)
+    this.#maxLifetime = limit('maxLifetime', options.maxLifetime, Infinity)
     const namespace: unknown = options.namespace ?? ''
     if (typeof namespace !== 'string') throw new TypeError(`namespace must be a string, not ${quote(namespace)}`)
     this.#prefix = namespace === '' ? '' : `${namespace}\0`
@@ -94,7 +101,7 @@ class OnKeyv implements KeyvStore {
     if (!(lifetime > 0) || item.body.length > this.maxEntrySize) return this.delete(key)
     const mark = this.#errors.mark()
     // Keyv takes 0 for "never expires".
-    const ttl = Math.max(1, Math.floor(Math.min(lifetime, longestLifetime)))
+    const ttl = Math.max(1, Math.floor(Math.min(lifetime, this.#maxLifetime, longestLifetime)))
     const isKept = await this.#keyv.set(this.#hash(key), encodeItem(item).toString('base64'), ttl)
     this.#errors.claim(mark)
     if (isKept === false) throw new Error('The Keyv did not keep the item and did not say why')
@@ -120,6 +127,10 @@ class OnKeyv implements KeyvStore {
 
   release(bytes: number): void {
     this.#reserved = Math.max(0, this.#reserved - bytes)
+  }
+
+  health(): StoreHealth {
+    return healthOf(this)
   }
 
   /** A key that every server takes, whatever characters and length ours has. */

@@ -6,6 +6,7 @@ import { Lfu } from './eviction/lfu.ts'
 import { Lru } from './eviction/lru.ts'
 import { Slot } from './eviction/queue.ts'
 import { S3Fifo } from './eviction/s3-fifo.ts'
+import { healthOf, type StoreHealth } from './health.ts'
 import type { Store, StoreItem } from './store.ts'
 import { weigh } from './weight.ts'
 
@@ -31,6 +32,8 @@ export interface MemoryStoreOptions {
    * questions count less and less. `ttl`: what would end soonest.
    */
   readonly eviction?: EvictionPolicy | undefined
+  /** Milliseconds that anything is kept at most. Default: as long as it is asked for. */
+  readonly maxLifetime?: number | undefined
   /** Default `systemClock`. */
   readonly clock?: Clock | undefined
 }
@@ -47,6 +50,8 @@ export interface MemoryStore extends Store {
   set(key: string, item: StoreItem, lifetime: number): void
   delete(key: string): void
   clear(): void
+  /** Always `up`: it is there for code that takes any store. */
+  health(): StoreHealth
 }
 
 const defaultMaxBytes = 64 * 1024 * 1024
@@ -61,7 +66,7 @@ const sweepSteps = 2
  * @throws TypeError or RangeError for an option it cannot use.
  */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
-  knownOptions('memoryStore', options, ['maxBytes', 'maxEntries', 'maxEntrySize', 'eviction', 'clock'])
+  knownOptions('memoryStore', options, ['maxBytes', 'maxEntries', 'maxEntrySize', 'eviction', 'maxLifetime', 'clock'])
   return new Memory(options)
 }
 
@@ -71,6 +76,7 @@ class Memory implements MemoryStore {
   readonly maxBytes: number
   readonly maxEntrySize: number
   readonly #maxEntries: number
+  readonly #maxLifetime: number
   readonly #clock: Clock
   readonly #newEviction: () => Eviction
   readonly #index = new Map<string, Slot>()
@@ -83,6 +89,7 @@ class Memory implements MemoryStore {
     this.maxBytes = positiveInteger('maxBytes', options.maxBytes, defaultMaxBytes)
     this.maxEntrySize = positiveInteger('maxEntrySize', options.maxEntrySize, Math.ceil(this.maxBytes / 16))
     this.#maxEntries = limit('maxEntries', options.maxEntries, Infinity)
+    this.#maxLifetime = limit('maxLifetime', options.maxLifetime, Infinity)
     this.#clock = clockOption('clock', options.clock, systemClock)
     const choices = Object.keys(policies) as EvictionPolicy[]
     this.#newEviction = policies[oneOf('eviction', options.eviction, choices, 's3-fifo')]
@@ -113,9 +120,10 @@ class Memory implements MemoryStore {
     this.#sweep(now)
     const weight = weigh(key, item)
     const slot = this.#index.get(key)
+    const expires = now + Math.min(lifetime, this.#maxLifetime)
     if (!this.#isKept(item, weight, lifetime)) this.delete(key)
-    else if (slot === undefined) this.#insert(new Slot(key, item, weight, now + lifetime))
-    else this.#replace(slot, item, weight, now + lifetime)
+    else if (slot === undefined) this.#insert(new Slot(key, item, weight, expires))
+    else this.#replace(slot, item, weight, expires)
   }
 
   delete(key: string): void {
@@ -138,6 +146,10 @@ class Memory implements MemoryStore {
 
   release(bytes: number): void {
     this.#reserved = Math.max(0, this.#reserved - bytes)
+  }
+
+  health(): StoreHealth {
+    return healthOf(this)
   }
 
   #isKept(item: StoreItem, weight: number, lifetime: number): boolean {

@@ -23,9 +23,9 @@ export function cache(options: CacheOptions<Request> | ResponseCache = {}): Requ
     const root = rootOf(app)
     server.mount.responses.attach({
       serves: () => true,
-      run: (url) => {
+      run: (url, signal) => {
         const head = { ...headOf(url.href, 'GET', {}), realm: server.realmOf(root) }
-        return server.warm(root, head, head)
+        return server.warm(root, head, signal)
       },
     })
   }

@@ -31,9 +31,9 @@ export function cache(options: CacheOptions<Context> | ResponseCache = {}): Midd
     const root = embedded(rootOf(app), req)
     server.mount.responses.attach({
       serves: () => true,
-      run: (url) => {
+      run: (url, signal) => {
         const head = { ...headOf(url.href, 'GET', {}), realm: server.realmOf(rootOf(app)) }
-        return server.warm(root, head, head)
+        return server.warm(root, head, signal)
       },
     })
   }

@@ -1,6 +1,7 @@
 import { Mount } from '../../core/cache/mount.ts'
 import { type CacheOptions, mountSettings } from '../../core/cache/options.ts'
 import { defaultCache, ResponseCache } from '../../core/cache/response-cache.ts'
+import { quote } from '../../core/options.ts'
 import { ServerMount } from './serve.ts'
 import { ShadowRunner } from './shadow.ts'
 
@@ -14,7 +15,7 @@ export function serverMount<Request>(options: CacheOptions<Request> | ResponseCa
   const settings = mountSettings(given, 'in')
   const { cache } = given
   if (cache !== undefined && !(cache instanceof ResponseCache)) {
-    throw new TypeError('cache must be a ResponseCache: new ResponseCache({ store })')
+    throw new TypeError(`cache must be a ResponseCache, new ResponseCache({ store }), not ${quote(cache)}`)
   }
   const mount = new Mount(cache ?? defaultCache(), settings)
   return new ServerMount(mount, new ShadowRunner(mount), cache === undefined)

@@ -29,7 +29,8 @@ function encodingOf(encoding: unknown): BufferEncoding {
 }
 
 export function callbackOf(args: readonly unknown[]): Callback | undefined {
-  return args.find((argument) => typeof argument === 'function') as Callback | undefined
+  for (const argument of args) if (typeof argument === 'function') return argument as Callback
+  return undefined
 }
 
 export function afterFinish(response: ServerResponse, callback: Callback): void {

@@ -133,7 +133,10 @@ export function unitedVary(vary: string | undefined): string {
 /** The arguments of `writeHead` for an answer that depends on Accept-Encoding. */
 export function withVary(response: ServerResponse, args: readonly unknown[], head: HeadArguments): readonly unknown[] {
   const vary = fieldOf(response, head, 'vary')
-  return vary !== undefined && saysSo(vary) ? args : withMember(response, args, 'Vary', 'Accept-Encoding')
+  if (vary !== undefined && saysSo(vary)) return args
+  if (head.fields !== undefined) return withMember(response, args, 'Vary', 'Accept-Encoding')
+  response.setHeader('Vary', unitedVary(vary))
+  return args
 }
 
 function saysSo(vary: string): boolean {

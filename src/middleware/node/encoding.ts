@@ -276,23 +276,67 @@ function take(response: EncodedResponse, state: State, content: Buffer, callback
 }
 
 /** Sends the head, and from now on what is written as it comes. */
-function startFeeding(response: EncodedResponse, state: State, size?: number): boolean {
+function startFeeding(response: EncodedResponse, state: State): boolean {
   if (isGone(response)) {
     abandon(state)
     return false
   }
-  const { coding, type, length } = state.encoding as Encoding
-  commitHead(response, state, undefined)
+  return openFeed(response, state, (state.encoding as Encoding).length) ? feedHeld(state) : passHeld(response, state)
+}
+
+/**
+ * Sends the head of an answer that is encoded as it comes. False: there is no memory for that, and nothing was sent.
+ *
+ * @param size Bytes to come, if that is known.
+ */
+function openFeed(response: EncodedResponse, state: State, size: number | undefined): boolean {
+  const { coding, type } = state.encoding as Encoding
+  const feed = feedOf(response, state, coding, isStreaming(type), size)
+  if (feed === undefined) return false
+  try {
+    commitHead(response, state, undefined)
+  } catch (error) {
+    feed.destroy()
+    throw error
+  }
   if (state.isEnded) detain(response)
   state.phase = 'feeding'
-  const feed = state.rules.compressor.feed(coding, new ResponseSink(response, state), isStreaming(type), size ?? length)
   state.feed = feed
   state.emit = response.emit as Method
   response.emit = feedingEmit
+  return true
+}
+
+/** Undefined where zlib could not even begin. */
+function feedOf(
+  response: EncodedResponse,
+  state: State,
+  coding: Coding,
+  isEager: boolean,
+  size: number | undefined,
+): EncodingFeed | undefined {
+  try {
+    return state.rules.compressor.feed(coding, new ResponseSink(response, state), isEager, size)
+  } catch {
+    return undefined
+  }
+}
+
+function feedHeld(state: State): boolean {
   const { held } = state
   state.held = NONE
   let mayGoOn = true
-  for (const { content, callback } of held) mayGoOn = feed.write(content, callback)
+  for (const { content, callback } of held) mayGoOn = (state.feed as EncodingFeed).write(content, callback)
+  return mayGoOn
+}
+
+/** Sends the head, and from now on what is written as it is. */
+function passHeld(response: EncodedResponse, state: State): boolean {
+  commitAsItIs(response, state)
+  const { held } = state
+  state.held = NONE
+  let mayGoOn = true
+  for (const { content, callback } of held) mayGoOn = state.write.call(response, content, callback) as boolean
   return mayGoOn
 }
 
@@ -448,9 +492,11 @@ function encodingOf(compressor: Compressor, whole: WholeContent, coding: Coding)
 }
 
 function feedWhole(response: EncodedResponse, state: State, content: Buffer): void {
-  startFeeding(response, state, content.length)
-  state.feed?.write(content)
-  state.feed?.end()
+  if (!openFeed(response, state, content.length)) return sendAsItIs(response, state, content)
+  feedHeld(state)
+  const feed = state.feed as EncodingFeed
+  feed.write(content.subarray(state.heldBytes))
+  feed.end()
 }
 
 function sendVariant(response: EncodedResponse, state: State, content: Buffer, { encoded }: Variant): void {
@@ -466,13 +512,18 @@ function sendVariant(response: EncodedResponse, state: State, content: Buffer, {
 }
 
 function sendAsItIs(response: EncodedResponse, state: State, content: Buffer): void {
-  release(response)
-  varyByEncoding(response)
   // As Node does where there is no head yet.
   if (state.isImplicit && response._contentLength !== undefined) response._contentLength = content.length
-  commit(response, state)
+  commitAsItIs(response, state)
   endBeneath(response, state, content)
   tellHeld(state)
+}
+
+/** Writes the head of an answer that could have been encoded. */
+function commitAsItIs(response: EncodedResponse, state: State): void {
+  release(response)
+  varyByEncoding(response)
+  commit(response, state)
 }
 
 /** Writes the head of an encoded answer. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { defaultCache, ResponseCache } from '../../core/cache/response-cache.ts'
-import { flag, knownOptions } from '../../core/options.ts'
+import { flag, knownOptions, quote } from '../../core/options.ts'
 import type { Origin } from './request-head.ts'
 
 export interface PurgeHandlerOptions<Request> {
@@ -25,15 +25,18 @@ export class PurgeEndpoint<Request> {
 
   constructor(options: PurgeHandlerOptions<Request> = {}) {
     knownOptions('purgeHandler', options, ['authorize', 'cache', 'soft'])
-    if (options.authorize !== undefined && typeof options.authorize !== 'function') {
-      throw new TypeError('purgeHandler: authorize must be a function that tells whether a request may purge')
+    const { authorize, cache, soft } = options
+    if (authorize !== undefined && typeof authorize !== 'function') {
+      throw new TypeError(
+        `purgeHandler: authorize must be a function that tells whether a request may purge, not ${quote(authorize)}`,
+      )
     }
-    if (options.cache !== undefined && !(options.cache instanceof ResponseCache)) {
-      throw new TypeError('purgeHandler: cache must be a ResponseCache')
+    if (cache !== undefined && !(cache instanceof ResponseCache)) {
+      throw new TypeError(`purgeHandler: cache must be a ResponseCache, not ${quote(cache)}`)
     }
-    flag('soft', options.soft, false)
+    flag('soft', soft, false)
     this.#options = options
-    this.#cache = options.cache ?? defaultCache()
+    this.#cache = cache ?? defaultCache()
   }
 
   async answer(request: IncomingMessage, native: Request, origin: Origin, target: string): Promise<PurgeAnswer> {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { acceptedType } from '../../core/http/accept.ts'
 import { prefersAsync } from '../../core/http/prefer.ts'
 import { rangeApplies } from '../../core/http/range.ts'
@@ -7,45 +7,25 @@ import { quote } from '../../core/options.ts'
 import { countedFormat, type FormatName, formats, type TermFormat, termFormat } from '../../core/sequence/formats.ts'
 import { itemContentRange, requestedItems } from '../../core/sequence/item-range.ts'
 import { type Admission, admitPage } from '../../core/sequence/job-admission.ts'
-import { formatLinks, pathReference, uriText } from '../../core/sequence/link.ts'
+import { formatLinks, uriText } from '../../core/sequence/link.ts'
 import { PageError } from '../../core/sequence/page-error.ts'
-import { targetsAround } from '../../core/sequence/page-links.ts'
 import { integerOf, type OwnParameters, ownParameters } from '../../core/sequence/parameters.ts'
 import { splitTarget } from '../../core/sequence/query.ts'
-import {
-  allowedCount,
-  ExcessiveTerms,
-  planRange,
-  planTerms,
-  type TermBounds,
-  type TermPlan,
-} from '../../core/sequence/term-plan.ts'
+import { ExcessiveTerms, planRange, planTerms, type TermBounds, type TermPlan } from '../../core/sequence/term-plan.ts'
 import type { TermReader } from '../../core/sequence/term-reader.ts'
 import { entityTag } from './entity-tag.ts'
+import { KnownPages } from './known-pages.ts'
 import type { PageFields } from './page-answer.ts'
 import { termsProblem } from './page-problem.ts'
 import { poolProblem } from './problem.ts'
-import { type Origin, originText } from './request-head.ts'
 import { problem, type SequenceAnswer } from './sequence-answer.ts'
+import { SequenceAsked, type SequenceCall } from './sequence-asked.ts'
 import { JOB_METHODS, JobEndpoint } from './sequence-jobs.ts'
+import { linksAround } from './sequence-links.ts'
 import { type SequenceRouterOptions, type SequenceSettings, sequenceSettings } from './sequence-options.ts'
 import { readTerms } from './sequence-reading.ts'
+import { pathBelow, routeOf, type SequenceRoute } from './sequence-route.ts'
 import { SequenceUpgrade, type SequenceUpgrades } from './sequence-upgrade.ts'
-
-/** A request as a bridge hands it over. */
-export interface SequenceCall {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
-  /** Path and query as received. */
-  readonly target: string
-  /** Scheme and authority by a proxy that is trusted; undefined where there is none. */
-  readonly origin: Origin | undefined
-}
-
-type Route =
-  | { readonly kind: 'root' | 'terms' | 'stream' }
-  | { readonly kind: 'term'; readonly index: string }
-  | { readonly kind: 'job' | 'job-terms'; readonly id: string }
 
 /** A page that is not refused. */
 type Admitted = Exclude<Admission, { kind: 'refused' }>
@@ -93,6 +73,7 @@ export class SequenceEndpoint {
   readonly #settings: SequenceSettings
   readonly #counted: TermFormat | undefined
   readonly #jobs: JobEndpoint | undefined
+  readonly #pages = new KnownPages()
   /** By the names of formats. */
   readonly #names = new Map<string, string>()
 
@@ -108,6 +89,8 @@ export class SequenceEndpoint {
   /** At once where nothing has to be computed. @throws by the promise: what the sequence throws. */
   answer(call: SequenceCall): SequenceAnswer | Promise<SequenceAnswer> {
     const { method, url = '/' } = call.request
+    const known = this.#knownPage(call)
+    if (known !== undefined) return { kind: 'head', status: 304, fields: known }
     const { path, query } = splitTarget(url)
     const local = pathBelow(this.#settings.prefix, path)
     const route = local === undefined ? undefined : routeOf(local)
@@ -117,7 +100,7 @@ export class SequenceEndpoint {
     if (method === 'OPTIONS') return { kind: 'head', status: 204, fields: { Allow: methods } }
     if (method !== 'GET' && !methods.split(', ').includes(method ?? '')) return notAllowed(methods)
     if ('id' in route && method === 'DELETE') return (this.#jobs as JobEndpoint).cancel(route.id)
-    const asked = new Asked(call, local, query, this.#settings.isAbsolute)
+    const asked = new SequenceAsked(call, local, query, this.#settings.isAbsolute)
     try {
       return this.#route(asked, route)
     } catch (error) {
@@ -127,8 +110,14 @@ export class SequenceEndpoint {
     }
   }
 
+  /** Behind a trusted proxy an answer depends on what that says, too. */
+  #knownPage({ request, origin }: SequenceCall): PageFields | undefined {
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    return isRead && origin === undefined ? this.#pages.find(request) : undefined
+  }
+
   /** What is too much where nothing is kept may not be where the terms before it are: the store is asked only then. */
-  async #again(asked: Asked, route: Route, excessive: ExcessiveTerms): Promise<SequenceAnswer> {
+  async #again(asked: SequenceAsked, route: SequenceRoute, excessive: ExcessiveTerms): Promise<SequenceAnswer> {
     asked.kept = await this.#settings.reader.keptBefore(excessive.start)
     if (asked.kept === undefined) return refused(excessive)
     try {
@@ -139,7 +128,7 @@ export class SequenceEndpoint {
     }
   }
 
-  #route(asked: Asked, route: Route): SequenceAnswer | Promise<SequenceAnswer> {
+  #route(asked: SequenceAsked, route: SequenceRoute): SequenceAnswer | Promise<SequenceAnswer> {
     switch (route.kind) {
       case 'term':
         return this.#term(asked, route.index)
@@ -160,7 +149,7 @@ export class SequenceEndpoint {
     }
   }
 
-  #descriptor(asked: Asked): SequenceAnswer {
+  #descriptor(asked: SequenceAsked): SequenceAnswer {
     if (acceptedType(asked.headers.accept, ['application/json']) === undefined) return notAcceptable()
     const { sequence, limit, limits } = this.#settings
     const { id, version, length = null, deterministic } = sequence
@@ -182,7 +171,7 @@ export class SequenceEndpoint {
     return { kind: 'whole', status: 200, fields: typed, body: Buffer.from(text) }
   }
 
-  #countedTerms(asked: Asked, format: TermFormat, count: number): SequenceAnswer | Promise<SequenceAnswer> {
+  #countedTerms(asked: SequenceAsked, format: TermFormat, count: number): SequenceAnswer | Promise<SequenceAnswer> {
     if (acceptedType(asked.headers.accept, [format.type]) === undefined) return notAcceptable()
     const terms: AskedTerms = { format, start: 0, limit: count, vary: ['Accept', ...asked.vary], isFixed: false }
     const unchanged = this.#unchanged(asked, terms)
@@ -191,7 +180,7 @@ export class SequenceEndpoint {
     return this.#answer(asked, this.#wanted(terms, { plan, linksOf: () => '' }))
   }
 
-  #term(asked: Asked, text: string): SequenceAnswer | Promise<SequenceAnswer> {
+  #term(asked: SequenceAsked, text: string): SequenceAnswer | Promise<SequenceAnswer> {
     const format = termFormat
     if (acceptedType(asked.headers.accept, [format.type]) === undefined) return notAcceptable()
     const { sequence } = this.#settings
@@ -211,7 +200,7 @@ export class SequenceEndpoint {
     return this.#answer(asked, { ...this.#wanted(terms, { plan, linksOf: () => formatLinks(links) }), none })
   }
 
-  #terms(asked: Asked): SequenceAnswer | Promise<SequenceAnswer> {
+  #terms(asked: SequenceAsked): SequenceAnswer | Promise<SequenceAnswer> {
     const own = ownParameters(asked.query, TERM_NAMES)
     const start = numberOf(own, 'start', 0)
     const limit = numberOf(own, 'limit', 1)
@@ -246,13 +235,13 @@ export class SequenceEndpoint {
     return resumed.count === 0 ? none : this.#answer(asked, { ...wanted, plan: resumed, none })
   }
 
-  #range(asked: Asked, format: TermFormat): TermPlan | undefined {
+  #range(asked: SequenceAsked, format: TermFormat): TermPlan | undefined {
     const range = requestedItems(asked.headers.range)
     if (range === undefined || !rangeApplies(asked.headers, { etag: this.#tag(format, 0, undefined) })) return undefined
     return planRange(this.#bounds(format, asked), range)
   }
 
-  #plan(asked: Asked, { format, start, limit }: AskedTerms): TermPlan {
+  #plan(asked: SequenceAsked, { format, start, limit }: AskedTerms): TermPlan {
     return planTerms(this.#bounds(format, asked), start, limit)
   }
 
@@ -260,7 +249,7 @@ export class SequenceEndpoint {
    * The answer where the client names the tag of what it asks for. What costs too much is as good as any other then: it
    * will not be read.
    */
-  #unchanged(asked: Asked, terms: AskedTerms): SequenceAnswer | undefined {
+  #unchanged(asked: SequenceAsked, terms: AskedTerms): SequenceAnswer | undefined {
     const { format, start, limit } = terms
     const ifNoneMatch = asked.headers['if-none-match']
     // Any will do for *, so that the client may have none.
@@ -268,11 +257,13 @@ export class SequenceEndpoint {
     const count = Math.max(0, Math.min(limit, (this.#settings.sequence.length ?? Infinity) - start))
     const tag = this.#tag(format, start, count)
     if (tag === undefined || !matchesAny(ifNoneMatch, tag)) return undefined
-    return { kind: 'head', status: 304, fields: this.#validity(terms, tag) }
+    const fields = this.#validity(terms, tag)
+    if (!asked.isAbsolute) this.#pages.keep(asked.request, fields)
+    return { kind: 'head', status: 304, fields }
   }
 
   /** Only whole pages are computed in the background: streams begin at once. */
-  #admission(asked: Asked, terms: AskedTerms): Admitted {
+  #admission(asked: SequenceAsked, terms: AskedTerms): Admitted {
     const { format, start, limit } = terms
     const { job } = this.#settings.limits
     if (job === undefined || format.isStream) return { kind: 'now', plan: this.#plan(asked, terms) }
@@ -287,7 +278,7 @@ export class SequenceEndpoint {
    * and who has a page may give it to those who would rather not have waited for it (RFC 7240 section 2).
    */
   async #later(
-    asked: Asked,
+    asked: SequenceAsked,
     format: TermFormat,
     { plan, instead }: Extract<Admitted, { kind: 'later' }>,
     wantedOf: (plan: TermPlan) => Wanted,
@@ -303,7 +294,7 @@ export class SequenceEndpoint {
   }
 
   /** What is too much where nothing is kept, and not where the terms before it are. */
-  async #continued(asked: Asked, format: TermFormat, { start, size }: TermPlan): Promise<TermPlan | undefined> {
+  async #continued(asked: SequenceAsked, format: TermFormat, { start, size }: TermPlan): Promise<TermPlan | undefined> {
     asked.kept = await this.#settings.reader.keptBefore(start)
     if (asked.kept === undefined) return undefined
     try {
@@ -314,7 +305,7 @@ export class SequenceEndpoint {
     }
   }
 
-  #bounds({ isStream }: TermFormat, { kept }: Asked): TermBounds {
+  #bounds({ isStream }: TermFormat, { kept }: SequenceAsked): TermBounds {
     const { reader, sequence, limit, limits } = this.#settings
     return { reader, length: sequence.length, limit, limits: isStream ? limits.stream : limits.page, kept }
   }
@@ -366,7 +357,7 @@ export class SequenceEndpoint {
     return known
   }
 
-  #answer(asked: Asked, wanted: Wanted): SequenceAnswer | Promise<SequenceAnswer> {
+  #answer(asked: SequenceAsked, wanted: Wanted): SequenceAnswer | Promise<SequenceAnswer> {
     const { etag, fields, validity, format, linksOf } = wanted
     if (etag !== undefined && matchesAny(asked.headers['if-none-match'], etag)) {
       return { kind: 'head', status: 304, fields: validity }
@@ -375,7 +366,7 @@ export class SequenceEndpoint {
     return { kind: 'head', status: 200, fields: { ...fields, 'Content-Type': format.type, Link: linksOf(undefined) } }
   }
 
-  async #read({ response }: Asked, wanted: Wanted): Promise<SequenceAnswer> {
+  async #read({ response }: SequenceAsked, wanted: Wanted): Promise<SequenceAnswer> {
     const { plan, format, status, fields, linksOf, none } = wanted
     const { heartbeat, sequence } = this.#settings
     const read = await readTerms(response, wanted.reader ?? this.#settings.reader, {
@@ -399,68 +390,8 @@ export class SequenceEndpoint {
   }
 }
 
-/** What is known of a request before anything is decided. */
-class Asked {
-  readonly headers: IncomingMessage['headers']
-  readonly response: ServerResponse
-  readonly isHead: boolean
-  readonly isHttp1: boolean
-  readonly query: string
-  /** What links depend on. */
-  readonly vary: readonly string[]
-  /** Whether links have to name scheme and host. */
-  readonly isAbsolute: boolean
-  /** The index of a term that reading goes on from; undefined: none, or the store was not asked. */
-  kept: number | undefined = undefined
-  readonly #origin: string | undefined
-  readonly #target: string
-  readonly #local: string
-
-  constructor({ request, response, target, origin }: SequenceCall, local: string, query: string, isAbsolute: boolean) {
-    this.#origin = isAbsolute ? originText(origin) : undefined
-    this.#target = target
-    this.#local = local
-    this.headers = request.headers
-    this.response = response
-    this.isHead = request.method === 'HEAD'
-    this.isHttp1 = request.httpVersionMajor === 1
-    this.query = query
-    this.isAbsolute = this.#origin !== undefined
-    this.vary = this.isAbsolute ? ['X-Forwarded-Proto', 'X-Forwarded-Host'] : []
-  }
-
-  /** Where paths in links begin: the mount, absolute where a proxy is trusted. */
-  get root(): string {
-    const { path } = splitTarget(this.#target)
-    const mount = path.endsWith(this.#local) ? path.slice(0, -this.#local.length) : path
-    return this.#origin === undefined ? pathReference(mount) : this.#origin + uriText(mount)
-  }
-}
-
 const NOTHING = 'The sequence has no terms in this range'
 const LIVE = { 'Cache-Control': 'no-store, no-transform', 'X-Accel-Buffering': 'no' } as const
-
-function pathBelow(prefix: string, path: string): string | undefined {
-  if (path === prefix) return '/'
-  return path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : undefined
-}
-
-function routeOf(path: string): Route | undefined {
-  if (path === '/') return { kind: 'root' }
-  if (path === '/terms') return { kind: 'terms' }
-  const [, terms, index, ...rest] = path.split('/')
-  if (terms === 'jobs') return jobRouteOf(index, rest)
-  if (terms !== 'terms') return undefined
-  if (index === undefined || (index === '' && rest.length === 0)) return { kind: 'terms' }
-  if (rest.length > 0) return undefined
-  return index === 'stream' ? { kind: 'stream' } : { kind: 'term', index }
-}
-
-function jobRouteOf(id: string | undefined, rest: readonly string[]): Route | undefined {
-  if (id === undefined || id === '') return undefined
-  if (rest.length === 0) return { kind: 'job', id }
-  return rest.length === 1 && rest[0] === 'terms' ? { kind: 'job-terms', id } : undefined
-}
 
 function numberOf({ asked }: OwnParameters, name: string, least: number): number | undefined {
   const text = asked.get(name)
@@ -489,35 +420,6 @@ function rangeText({ start, count }: TermPlan, length: number | undefined): stri
   return itemContentRange(start, start + count - 1, length)
 }
 
-/**
- * Links to other pages of the same size, or as large as they may be; `count`: how many terms this one has. `isKept`:
- * whether the next one goes on from where this one ends.
- */
-function linksAround(
-  asked: Asked,
-  { bounds, isKept }: { readonly bounds: TermBounds; readonly isKept: boolean },
-  { start, size }: TermPlan,
-  { kept, asked: own }: OwnParameters,
-  count: number | undefined,
-): string {
-  const { length } = bounds
-  const format = own.get('format')
-  const before = [...kept.map(({ text }) => text), ...(format === undefined ? [] : [`format=${format}`])]
-  const hasMore = length === undefined ? count === undefined || count === size : start + size < length
-  const place = { offset: start, size, scanLimit: Infinity }
-  const links = Object.entries(targetsAround(place, length, hasMore)).flatMap(([rel, target]) => {
-    if (target === undefined) return []
-    const index = target.kind === 'index' ? target.index : 0
-    const kept = rel === 'next' && isKept ? index - 1 : bounds.kept
-    const limit = allowedCount({ ...bounds, kept }, index, size)
-    // Terms that nobody gets are not told of, but for the next ones: their answer says why.
-    if (limit === 0 && rel !== 'next') return []
-    const query = [...before, `start=${index}`, `limit=${Math.max(limit, 1)}`].join('&')
-    return [{ rel, href: `${asked.isAbsolute ? `${asked.root}/terms` : ''}?${query}` }]
-  })
-  return formatLinks(links)
-}
-
 function refused(error: PageError): SequenceAnswer {
   return { kind: 'problem', problem: termsProblem(error), fields: { 'Content-Range': error.contentRange } }
 }
@@ -526,7 +428,7 @@ function notAllowed(methods: string): SequenceAnswer {
   return problem(405, 'Method Not Allowed', `It takes ${methods}`, { Allow: methods })
 }
 
-function notUpgraded({ root, isHttp1 }: Asked): SequenceAnswer {
+function notUpgraded({ root, isHttp1 }: SequenceAsked): SequenceAnswer {
   const detail = `Here are terms over WebSocket; without it they are at ${root}/terms`
   // HTTP/2 forbids both fields (RFC 9113 section 8.2.2).
   return problem(426, 'Upgrade Required', detail, isHttp1 ? { Connection: 'Upgrade', Upgrade: 'websocket' } : {})

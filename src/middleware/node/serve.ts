@@ -144,9 +144,12 @@ export class ServerMount {
     )
   }
 
-  /** Runs the handler for warming; resolves with whether the answer was stored. */
-  warm(root: Listener, head: RequestHead, native: unknown): Promise<boolean> {
-    return this.#shadows.run(root, this.mount.warming(head, native), this.mount.settings.refreshTimeout)
+  /**
+   * Runs the handler for warming; resolves with whether the answer was stored. There is no request: the options'
+   * functions are handed `head`.
+   */
+  warm(root: Listener, head: RequestHead, signal: AbortSignal | undefined): Promise<boolean> {
+    return this.#shadows.run(root, this.mount.warming(head, head), this.mount.settings.refreshTimeout, signal)
   }
 
   /** The handler threw before it answered: a stale answer where that is allowed. True if one was sent. */

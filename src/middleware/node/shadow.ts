@@ -22,14 +22,15 @@ export class ShadowRunner {
 
   /**
    * Resolves with whether the answer was stored. The request carries the exchange's fields and validators only.
-   * @throws Error where the handler did not answer in time or the request did not reach the mount.
+   * @throws Error where the handler did not answer in time or the request did not reach the mount, and the reason of
+   *   `signal`.
    */
-  run(listener: Listener, exchange: Exchange, timeout: number): Promise<boolean> {
+  run(listener: Listener, exchange: Exchange, timeout: number, signal?: AbortSignal): Promise<boolean> {
     // The streams are made inside, too: what they emit is emitted in the context they were made in.
-    return this.#resource.runInAsyncScope(() => this.#run(listener, exchange, timeout))
+    return this.#resource.runInAsyncScope(() => this.#run(listener, exchange, timeout, signal))
   }
 
-  #run(listener: Listener, exchange: Exchange, timeout: number): Promise<boolean> {
+  #run(listener: Listener, exchange: Exchange, timeout: number, signal: AbortSignal | undefined): Promise<boolean> {
     const shadow: Shadow = { mount: this.#mount, exchange, reached: false }
     return new Promise<boolean>((resolve, reject) => {
       const socket = new ShadowSocket(exchange.request.scheme === 'https')
@@ -38,8 +39,14 @@ export class ShadowRunner {
       const response = new ServerResponse(request)
       const timer = setTimeout(() => fail(new Error(`The handler did not answer within ${timeout} ms`)), timeout)
       timer.unref()
-      const fail = (error: unknown): void => {
+      const onAbort = (): void => fail(signal?.reason)
+      signal?.addEventListener('abort', onAbort)
+      const leave = (): void => {
         clearTimeout(timer)
+        signal?.removeEventListener('abort', onAbort)
+      }
+      const fail = (error: unknown): void => {
+        leave()
         exchange.discard()
         socket.destroy()
         reject(error)
@@ -52,7 +59,7 @@ export class ShadowRunner {
         socket.destroy()
       })
       response.once('close', () => {
-        clearTimeout(timer)
+        leave()
         if (!response.writableFinished) request.destroy()
         if (shadow.reached) resolve(exchange.stored)
         else fail(new Error('The request did not reach the cache: something before it answered'))

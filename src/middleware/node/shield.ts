@@ -69,9 +69,9 @@ function shieldByCache(listener: Listener, options: CacheOptions<IncomingMessage
   }
   server.mount.responses.attach({
     serves: () => true,
-    run: (url) => {
+    run: (url, signal) => {
       const head = { ...headOf(url.href, 'GET', {}), realm: server.realmOf(shielded) }
-      return server.warm(shielded, head, head)
+      return server.warm(shielded, head, signal)
     },
   })
   return shielded

@@ -1,3 +1,4 @@
+import { releases } from '../../undici/support.ts'
 import type { Bridge } from '../subject.ts'
 import { expressBridge } from './express.ts'
 import { koaBridge } from './koa.ts'
@@ -12,7 +13,7 @@ export const bridges: readonly Bridge[] = [
   koaBridge('koa 2, first', 'koa2', true),
   koaBridge('koa 2, second', 'koa2', false),
   shieldBridge,
-  undiciBridge,
+  ...releases.map(([name, undici]) => undiciBridge(name, undici)),
 ]
 
 export const servers: readonly Bridge[] = bridges.filter(({ side }) => side === 'server')

@@ -13,6 +13,8 @@ export interface Stored {
   readonly staleForbidden: boolean
   /** no-cache: never served without validation. */
   readonly noCache: boolean
+  /** immutable: while it is fresh, a reload need not ask the origin (RFC 8246 section 2). */
+  readonly immutable: boolean
   /** From when a soft purge makes it stale. */
   readonly expiredAt: number | undefined
 }
@@ -33,7 +35,7 @@ export function staleness(stored: Stored, now: number): number {
   return stored.expiredAt === undefined ? byAge : Math.max(byAge, now - stored.expiredAt)
 }
 
-/** Judges a stored response for a request (RFC 9111 section 4.2, RFC 5861 section 3). Pure; `now` in epoch ms. */
+/** Judges a stored response for a request (RFC 9111 section 4.2, RFC 5861 section 3, RFC 8246). Pure; `now` in epoch ms. */
 export function evaluate(stored: Stored, request: CacheControl | undefined, profile: Profile, now: number): Evaluation {
   // An entry from the future: the clock was set back, so its age is not known.
   if (stored.noCache || stored.bornAt - now > CLOCK_SKEW) return 'validate'
@@ -41,7 +43,9 @@ export function evaluate(stored: Stored, request: CacheControl | undefined, prof
   const obeyed = profile.requestDirectives
   if (request !== undefined) {
     if (obeyed.noCache && request.noCache !== false) return 'validate'
-    if (obeyed.maxAge && request.maxAge !== undefined && now - stored.bornAt > request.maxAge * 1000) return 'validate'
+    // A reload says max-age=0; only no-cache asks for what cannot have changed (RFC 8246 section 2.1).
+    const maxAge = obeyed.maxAge && !(stored.immutable && stale < 0) ? request.maxAge : undefined
+    if (maxAge !== undefined && now - stored.bornAt > maxAge * 1000) return 'validate'
     if (obeyed.minFresh && request.minFresh !== undefined && -stale < request.minFresh * 1000) return 'validate'
   }
   if (stale < 0) return 'fresh'

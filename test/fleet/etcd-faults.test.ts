@@ -1,0 +1,3 @@
+import { serverFaultTests } from './faults-suite.ts'
+
+serverFaultTests('etcd')
