@@ -171,16 +171,38 @@ describe.each(frameworks)('long work in $name', (framework) => {
     expect(JSON.parse((await get()).body)).not.toHaveProperty('links.job')
   })
 
-  test('begins for whole pages only: streams, ranges, single terms and HEAD begin none', async () => {
+  test('begins for what is sent whole: streams, ranges and HEAD begin none', async () => {
     const { get } = await startSquares(SMALL)
     expect((await get('/terms?limit=5&format=ndjson', ASYNC)).status).toBe(200)
     expect((await get('/terms', { ...ASYNC, range: 'items=0-20' })).status).toBe(206)
-    expect((await get('/terms/3', ASYNC)).status).toBe(200)
+    expect((await get('/terms/3', ASYNC, 'HEAD')).status).toBe(200)
     expect((await get('/terms?limit=5', ASYNC, 'HEAD')).status).toBe(200)
     const head = await get('/terms?limit=11', ASYNC, 'HEAD')
     expect(head.status).toBe(202)
     expect(head.headers).not.toHaveProperty('location')
     expect(head.headers['cache-control']).toBe('no-store')
+  })
+
+  test('begins for a single term that is preferred later or too much for an answer, which is then there', async () => {
+    const sequence = defineSequence<number>({
+      id: 'costly',
+      length: 900,
+      start: () => 0,
+      next: (n) => n + 1,
+      cost: (start, count, kept = -1) => ({ bytes: count, time: start + count - kept }),
+    })
+    const limits = { page: { time: 50 }, job: { time: 800 } }
+    const subject = await startSubject(framework, { router: { sequence, limits, limit: 5 } })
+    expect((await subject.get('/terms/850')).status).toBe(422)
+    for (const [path, headers] of [
+      ['/terms/3', ASYNC],
+      ['/terms/500', {}],
+    ] as const) {
+      expect((await reaches(subject, await accepted(subject, path, headers), 'done')).total).toBe(1)
+      const { status, body } = await subject.get(path)
+      expect([status, JSON.parse(body).term]).toEqual([200, Number(path.slice('/terms/'.length))])
+    }
+    expect((await subject.get('/terms/900', ASYNC)).status).toBe(404)
   })
 
   test('says how far it is, how fast, and when it is going to end', async () => {
