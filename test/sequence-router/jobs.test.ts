@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { type Clock, defineSequence, fibonacci, memoryStore, type Sequence, type Store } from 'breakwater'
+import type { SequenceRouterOptions } from 'breakwater/express'
 import { describe, expect, test, vi } from 'vitest'
 import { frameworks, MOUNT, naive, type Received, type Subject, squares, startSubject } from './subjects.ts'
 
@@ -34,7 +35,8 @@ function gated(given: { readonly failsAt?: number; readonly deterministic?: bool
 }
 
 const ASYNC = { prefer: 'respond-async' }
-const PAGES_OF_TEN = { page: { count: 10 } }
+/** Pages of ten terms at most. */
+const SMALL = { limits: { page: { count: 10 } }, limit: 5 }
 
 interface Status {
   readonly status: string
@@ -93,9 +95,24 @@ const lines = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, i) => `{"index":${from + i},"term":${from + i}}\n`).join('')
 
 describe.each(frameworks)('long work in $name', (framework) => {
+  type Router = Partial<SequenceRouterOptions>
+
+  /** A router of numbers that come when the test lets them. */
+  async function startGated(router: Router = {}, given: Parameters<typeof gated>[0] = {}) {
+    const gate = gated(given)
+    const subject = await startSubject(framework, { router: { sequence: gate.sequence, ...router } })
+    return { ...gate, ...subject, subject }
+  }
+
+  /** A router of squares. */
+  async function startSquares(router: Router = {}) {
+    const { sequence, computed } = squares()
+    const subject = await startSubject(framework, { router: { sequence, ...router } })
+    return { sequence, computed, ...subject, subject }
+  }
+
   test('is answered with 202 where that is preferred, and its terms are there in the end', async () => {
-    const { sequence } = squares()
-    const subject = await startSubject(framework, { router: { sequence } })
+    const { subject } = await startSquares()
     const got = await subject.get('/terms?start=3&limit=20', { prefer: 'wait=5, respond-async' })
     const { status, headers } = got
     expect(status).toBe(202)
@@ -116,8 +133,7 @@ describe.each(frameworks)('long work in $name', (framework) => {
   })
 
   test('is answered with 202 where a page would be too much, and then the page is there', async () => {
-    const { sequence, computed } = squares()
-    const subject = await startSubject(framework, { router: { sequence, limits: PAGES_OF_TEN, limit: 5 } })
+    const { sequence, subject, computed } = await startSquares(SMALL)
     const first = await subject.get('/terms?start=0&limit=2500')
     expect(first.status).toBe(202)
     expect(first.headers).not.toHaveProperty('preference-applied')
@@ -131,14 +147,13 @@ describe.each(frameworks)('long work in $name', (framework) => {
     expect(JSON.parse(page.body).terms).toEqual(await naive(squares().sequence, 0, 2500))
     expect(computed()).toBe(before)
     const known = { 'if-none-match': page.headers.etag ?? '' }
-    const another = await startSubject(framework, { router: { sequence, limits: PAGES_OF_TEN, limit: 5 } })
+    const another = await startSubject(framework, { router: { sequence, ...SMALL } })
     expect((await another.get('/terms?start=0&limit=2500', known)).status).toBe(304)
   })
 
   test('is refused where it is too much for a job, too', async () => {
-    const limits = { ...PAGES_OF_TEN, job: { count: 20 } }
-    const { sequence, computed } = squares()
-    const { get } = await startSubject(framework, { router: { sequence, limits, limit: 5 } })
+    const limits = { ...SMALL.limits, job: { count: 20 } }
+    const { get, computed } = await startSquares({ limits, limit: 5 })
     for (const headers of [{}, ASYNC]) {
       const got = await get('/terms?limit=21', headers)
       expect([got.status, JSON.parse(got.body).maxLimit]).toEqual([422, 20])
@@ -148,9 +163,7 @@ describe.each(frameworks)('long work in $name', (framework) => {
   })
 
   test('is not there where jobs are off', async () => {
-    const { get } = await startSubject(framework, {
-      router: { sequence: squares().sequence, limits: PAGES_OF_TEN, limit: 5, jobs: false },
-    })
+    const { get } = await startSquares({ ...SMALL, jobs: false })
     expect((await get('/terms?limit=5', ASYNC)).status).toBe(200)
     const refused = await get('/terms?limit=11', ASYNC)
     expect([refused.status, JSON.parse(refused.body).maxLimit]).toEqual([422, 10])
@@ -158,12 +171,11 @@ describe.each(frameworks)('long work in $name', (framework) => {
     expect(JSON.parse((await get()).body)).not.toHaveProperty('links.job')
   })
 
-  test('begins for whole pages only: streams, ranges, single terms and HEAD begin none', async () => {
-    const { sequence } = squares()
-    const { get } = await startSubject(framework, { router: { sequence, limits: PAGES_OF_TEN, limit: 5 } })
+  test('begins for what is sent whole: streams, ranges and HEAD begin none', async () => {
+    const { get } = await startSquares(SMALL)
     expect((await get('/terms?limit=5&format=ndjson', ASYNC)).status).toBe(200)
     expect((await get('/terms', { ...ASYNC, range: 'items=0-20' })).status).toBe(206)
-    expect((await get('/terms/3', ASYNC)).status).toBe(200)
+    expect((await get('/terms/3', ASYNC, 'HEAD')).status).toBe(200)
     expect((await get('/terms?limit=5', ASYNC, 'HEAD')).status).toBe(200)
     const head = await get('/terms?limit=11', ASYNC, 'HEAD')
     expect(head.status).toBe(202)
@@ -171,10 +183,31 @@ describe.each(frameworks)('long work in $name', (framework) => {
     expect(head.headers['cache-control']).toBe('no-store')
   })
 
+  test('begins for a single term that is preferred later or too much for an answer, which is then there', async () => {
+    const sequence = defineSequence<number>({
+      id: 'costly',
+      length: 900,
+      start: () => 0,
+      next: (n) => n + 1,
+      cost: (start, count, kept = -1) => ({ bytes: count, time: start + count - kept }),
+    })
+    const limits = { page: { time: 50 }, job: { time: 800 } }
+    const subject = await startSubject(framework, { router: { sequence, limits, limit: 5 } })
+    expect((await subject.get('/terms/850')).status).toBe(422)
+    for (const [path, headers] of [
+      ['/terms/3', ASYNC],
+      ['/terms/500', {}],
+    ] as const) {
+      expect((await reaches(subject, await accepted(subject, path, headers), 'done')).total).toBe(1)
+      const { status, body } = await subject.get(path)
+      expect([status, JSON.parse(body).term]).toEqual([200, Number(path.slice('/terms/'.length))])
+    }
+    expect((await subject.get('/terms/900', ASYNC)).status).toBe(404)
+  })
+
   test('says how far it is, how fast, and when it is going to end', async () => {
     const clock: Clock & { ms: number } = { ms: Date.UTC(2026, 0, 1), now: () => clock.ms, monotonic: () => clock.ms }
-    const { sequence, give } = gated()
-    const subject = await startSubject(framework, { router: { sequence, blockSize: 20, jobs: { clock } } })
+    const { subject, give } = await startGated({ blockSize: 20, jobs: { clock } })
     const path = await accepted(subject, '/terms?start=0&limit=100')
     await reaches(subject, path, 'running')
     clock.ms += 2_000
@@ -200,8 +233,7 @@ describe.each(frameworks)('long work in $name', (framework) => {
   })
 
   test('is followed as NDJSON, as an array and as events, while it is done', async () => {
-    const { sequence, give } = gated()
-    const subject = await startSubject(framework, { router: { sequence, blockSize: 10 } })
+    const { subject, give } = await startGated({ blockSize: 10 })
     const path = await accepted(subject, '/terms?start=0&limit=30')
     give(10)
     const wanted: [string, Record<string, string>, string, RegExp][] = [
@@ -228,8 +260,7 @@ describe.each(frameworks)('long work in $name', (framework) => {
   })
 
   test('is followed from where a reader was', async () => {
-    const { sequence, give } = gated()
-    const subject = await startSubject(framework, { router: { sequence } })
+    const { subject, give } = await startGated()
     give(1e9)
     const path = await accepted(subject, '/terms?start=5&limit=10')
     await reaches(subject, path, 'done')
@@ -245,8 +276,7 @@ describe.each(frameworks)('long work in $name', (framework) => {
   })
 
   test('stops when it is cancelled: status, readers and work', async () => {
-    const { sequence, give, computed } = gated()
-    const subject = await startSubject(framework, { router: { sequence, blockSize: 10 } })
+    const { subject, give, computed } = await startGated({ blockSize: 10 })
     const path = await accepted(subject, '/terms?start=0&limit=30')
     give(10)
     const reader = await open(subject.port, `${path}/terms`)
@@ -262,16 +292,14 @@ describe.each(frameworks)('long work in $name', (framework) => {
   })
 
   test('that was cancelled before it had any terms has none', async () => {
-    const { sequence } = gated()
-    const subject = await startSubject(framework, { router: { sequence } })
+    const { subject } = await startGated()
     const path = await accepted(subject, '/terms?start=0&limit=30')
     await subject.get(path, {}, 'DELETE')
     expect((await subject.get(`${path}/terms`)).status).toBe(410)
   })
 
   test('goes on when its last reader leaves', async () => {
-    const { sequence, give, computed } = gated()
-    const subject = await startSubject(framework, { router: { sequence, blockSize: 10 } })
+    const { subject, give, computed } = await startGated({ blockSize: 10 })
     const path = await accepted(subject, '/terms?start=0&limit=30')
     give(10)
     const reader = await open(subject.port, `${path}/terms`)
@@ -283,8 +311,7 @@ describe.each(frameworks)('long work in $name', (framework) => {
   })
 
   test('that fails says so without words of the inside', async () => {
-    const { sequence, give } = gated({ failsAt: 7 })
-    const subject = await startSubject(framework, { router: { sequence } })
+    const { subject, give } = await startGated({}, { failsAt: 7 })
     give(1e9)
     const path = await accepted(subject, '/terms?start=0&limit=30')
     const status = await reaches(subject, path, 'failed')
@@ -298,8 +325,7 @@ describe.each(frameworks)('long work in $name', (framework) => {
   })
 
   test('takes GET, HEAD, DELETE and OPTIONS', async () => {
-    const { sequence, give } = gated()
-    const subject = await startSubject(framework, { router: { sequence } })
+    const { subject, give } = await startGated()
     give(1e9)
     const path = await accepted(subject, '/terms?start=0&limit=3')
     await reaches(subject, path, 'done')
@@ -324,7 +350,7 @@ describe.each(frameworks)('long work in $name', (framework) => {
   test.each(['x', 'a'.repeat(22), 'a'.repeat(23), '%2e%2e', `${'a'.repeat(21)}%00`, '__proto__', 'constructor'])(
     'has no job %s',
     async (id) => {
-      const { get } = await startSubject(framework, { router: { sequence: squares().sequence } })
+      const { get } = await startSquares()
       for (const [path, method] of [
         [`/jobs/${id}`, 'GET'],
         [`/jobs/${id}`, 'HEAD'],
@@ -347,7 +373,7 @@ describe.each(frameworks)('long work in $name', (framework) => {
   })
 
   test('other paths below jobs pass', async () => {
-    const { get } = await startSubject(framework, { router: { sequence: squares().sequence } })
+    const { get } = await startSquares()
     for (const path of ['/jobs', '/jobs/', '/jobs/x/', '/jobs/x/y', '/jobs/x/terms/1']) {
       const got = await get(path)
       expect([got.status, got.headers['content-type']?.startsWith('application/problem')]).toEqual([404, false])
@@ -355,9 +381,8 @@ describe.each(frameworks)('long work in $name', (framework) => {
   })
 
   test('is not promised where too many wait, or where it cannot be kept', async () => {
-    const { sequence } = gated()
-    const router = { sequence, limits: PAGES_OF_TEN, limit: 5, jobs: { running: 1, waiting: 2 } }
-    const { get } = await startSubject(framework, { router })
+    const router = { ...SMALL, jobs: { running: 1, waiting: 2 } }
+    const { get } = await startGated(router)
     expect((await get('/terms?start=0&limit=30')).status).toBe(202)
     expect((await get('/terms?start=50&limit=30')).status).toBe(202)
     const full = await get('/terms?start=90&limit=30')
@@ -375,7 +400,7 @@ describe.each(frameworks)('long work in $name', (framework) => {
       reserve: () => false,
       release: () => {},
     }
-    const other = await startSubject(framework, { router: { ...router, sequence: squares().sequence, store: broken } })
+    const other = await startSquares({ ...router, store: broken })
     const unkept = await other.get('/terms?start=0&limit=30')
     expect([unkept.status, unkept.headers['retry-after']]).toEqual([503, '1'])
     const atOnce = await other.get('/terms?start=0&limit=3', ASYNC)
@@ -383,8 +408,7 @@ describe.each(frameworks)('long work in $name', (framework) => {
   })
 
   test('has a page in the end only where everybody would get the same', async () => {
-    const { sequence, give } = gated({ deterministic: false })
-    const subject = await startSubject(framework, { router: { sequence, limits: PAGES_OF_TEN, limit: 5 } })
+    const { subject, give } = await startGated(SMALL, { deterministic: false })
     give(1e9)
     const path = await accepted(subject, '/terms?start=0&limit=30', {})
     expect((await reaches(subject, path, 'done')).links.page).toBeNull()

@@ -1,44 +1,60 @@
 import { once } from 'node:events'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fibonacci, type Sequence } from 'breakwater'
-import type { WorkerPool } from 'breakwater/workers'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { frameworks, startSubject } from '../sequence-router/subjects.ts'
 import * as misbehaving from './modules/misbehaving.ts'
 import { threads } from './modules/squares.ts'
-import { answering, asking, hangs, startPool } from './pools.ts'
-
-/** ms until the pool is at rest. */
-async function restAfter(pool: WorkerPool, act: () => void): Promise<number> {
-  const from = performance.now()
-  act()
-  await expect.poll(() => pool.status().busy, { interval: 2 }).toBe(0)
-  return performance.now() - from
-}
+import { answering, asking, hangs, Steps, startPool, until, watched } from './pools.ts'
 
 describe.each(frameworks.map((framework) => [framework.name, framework] as const))('behind %s', (_, framework) => {
-  test('a worker is at rest within 100 ms when its client leaves, and takes the next request', {
-    retry: 2,
-  }, async () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  test('a worker stops between two terms when its client leaves, and takes the next request', async () => {
     const workers = startPool()
-    const { port, get } = await startSubject(framework, { router: { sequence: misbehaving.slow as Sequence, workers } })
     const other = await startSubject(framework, { router: { sequence: threads as Sequence, workers } })
     await other.get('/terms/900')
+    const { watching, left } = watched(framework)
+    const { port } = await startSubject(watching, { router: { sequence: misbehaving.stepping as Sequence, workers } })
+    // However long the test takes, the worker is not ended.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const steps = new Steps()
     const client = asking(port, '/terms?start=0&limit=1000')
-    await expect.poll(() => workers.status().busy, { interval: 2 }).toBe(1)
-    expect(await restAfter(workers, () => client.destroy())).toBeLessThan(100)
-    expect(JSON.parse((await get('/terms?limit=3')).body).terms).toEqual([0, 1, 2])
+    await until(() => steps.begun === 1)
+    steps.give()
+    await until(() => steps.begun === 2)
+    client.destroy()
+    await left
+    steps.give()
+    await until(() => workers.status().busy === 0)
+    expect(workers.status().threads).toBe(1)
+    expect(steps.begun).toBe(2)
+    steps.close()
+    vi.useRealTimers()
+    expect(JSON.parse((await other.get('/terms/901')).body).term).toBe('worker')
     expect(workers.status().threads).toBe(1)
   })
 
-  test('a worker that does not stop is ended, and the next request gets another', { retry: 2 }, async () => {
+  test('a worker that has not stopped after 50 ms is ended, and the next request gets another', async () => {
     const workers = startPool()
-    const busy = await startSubject(framework, { router: { sequence: misbehaving.hanging as Sequence, workers } })
+    const { watching, left } = watched(framework)
+    const busy = await startSubject(watching, { router: { sequence: misbehaving.hanging as Sequence, workers } })
     const other = await startSubject(framework, { router: { sequence: threads as Sequence, workers } })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const hanging = hangs()
     const client = asking(busy.port, '/terms?limit=100')
     await hanging
-    expect(await restAfter(workers, () => client.destroy())).toBeLessThan(150)
-    expect(workers.status().threads).toBe(0)
+    client.destroy()
+    await left
+    vi.advanceTimersByTime(49)
+    await nextTurn()
+    expect(workers.status()).toMatchObject({ busy: 1, threads: 1 })
+    vi.advanceTimersByTime(1)
+    await until(() => workers.status().busy === 0)
+    vi.useRealTimers()
+    await expect.poll(() => workers.status().threads).toBe(0)
     expect(JSON.parse((await other.get('/terms/900')).body).term).toBe('worker')
   })
 })

@@ -1,9 +1,10 @@
 /** Pools under test, closed after each. */
 import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type WorkerPool, type WorkerPoolOptions, workerPool } from 'breakwater/workers'
 import { afterEach } from 'vitest'
-import { MOUNT } from '../sequence-router/frameworks.ts'
+import { type Framework, MOUNT } from '../sequence-router/frameworks.ts'
 
 const open: WorkerPool[] = []
 
@@ -23,6 +24,44 @@ export async function hangs(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   channel.onmessage = () => resolve()
   await promise.finally(() => channel.close())
+}
+
+/** The terms of `stepping` as a test lets them come. */
+export class Steps {
+  /** How many were begun. */
+  begun = 0
+  readonly #channel = new BroadcastChannel('stepping')
+
+  constructor() {
+    this.#channel.onmessage = () => void this.begun++
+  }
+
+  /** The next term that waits may come. */
+  give(): void {
+    this.#channel.postMessage('go on')
+  }
+
+  close(): void {
+    this.#channel.close()
+  }
+}
+
+/** The same framework, and a promise that its server knows of a client that has left. */
+export function watched(framework: Framework): { readonly watching: Framework; readonly left: Promise<void> } {
+  const { promise: left, resolve } = Promise.withResolvers<void>()
+  const listener: Framework['listener'] = (setting) => {
+    const inner = framework.listener(setting)
+    return (request, response) => {
+      response.once('close', () => response.writableEnded || resolve())
+      inner(request, response)
+    }
+  }
+  return { watching: { ...framework, listener }, left }
+}
+
+/** Waits turn by turn of the event loop: a poll would move on the timers that a test holds. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await nextTurn()
 }
 
 /** A client who may leave. */

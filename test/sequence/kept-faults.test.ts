@@ -214,6 +214,17 @@ describe('while another process has the right to write', () => {
     expect(computed).toEqual([])
   })
 
+  test('what it has written is read without asking for that right', async () => {
+    const store = new FaultyStore()
+    await termsOf(keepTerms(squares().sequence, { store: store.client(), blockSize }), 0, 50)
+    await expect.poll(() => store.capabilities.read(leaseKey)).toBeUndefined()
+    const asked = store.calls.leases
+    const { reading, computed } = await waiting(store, new ManualClock(), 5, 45)
+    expect(await reading).toEqual(expected(5, 45))
+    expect(store.calls.leases).toBe(asked)
+    expect(computed).toEqual([])
+  })
+
   test('it is taken to have it still where the store is late to say so, for a second', async () => {
     const store = new FaultyStore()
     const clock = new ManualClock()

@@ -190,14 +190,17 @@ export class SequenceEndpoint {
     const terms: AskedTerms = { format, start: index, limit: 1, vary: ['Accept', ...asked.vary], isFixed: false }
     const unchanged = this.#unchanged(asked, terms)
     if (unchanged !== undefined) return unchanged
-    const plan = this.#plan(asked, terms)
+    const admission = this.#admission(asked, terms)
     const query = asked.query === '' ? '' : `?${uriText(asked.query)}`
     const at = (neighbour: number): string => `${asked.root}/terms/${neighbour}${query}`
     const links = [
       ...(index > 0 ? [{ rel: 'prev', href: at(index - 1) }] : []),
       ...(index + 1 < (sequence.length ?? Infinity) ? [{ rel: 'next', href: at(index + 1) }] : []),
     ]
-    return this.#answer(asked, { ...this.#wanted(terms, { plan, linksOf: () => formatLinks(links) }), none })
+    const linksOf = (): string => formatLinks(links)
+    const wantedOf = (plan: TermPlan): Wanted => ({ ...this.#wanted(terms, { plan, linksOf }), none })
+    if (admission.kind === 'later') return this.#later(asked, format, admission, wantedOf)
+    return this.#answer(asked, wantedOf(admission.plan))
   }
 
   #terms(asked: SequenceAsked): SequenceAnswer | Promise<SequenceAnswer> {
@@ -262,7 +265,7 @@ export class SequenceEndpoint {
     return { kind: 'head', status: 304, fields }
   }
 
-  /** Only whole pages are computed in the background: streams begin at once. */
+  /** Only whole pages and single terms are computed in the background: streams begin at once. */
   #admission(asked: SequenceAsked, terms: AskedTerms): Admitted {
     const { format, start, limit } = terms
     const { job } = this.#settings.limits

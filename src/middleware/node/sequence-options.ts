@@ -35,8 +35,8 @@ export interface SequenceRouterOptions {
   /** The most that one answer may be, by prediction: what would be more is refused before anything is computed. */
   readonly limits?: SequenceLimits | undefined
   /**
-   * What is computed in the background: pages that are more than `limits.page` and no more than `limits.job`, and those
-   * that are asked for with `Prefer: respond-async`. false: nothing.
+   * What is computed in the background: pages and terms that are more than `limits.page` and no more than `limits.job`, and
+   * those that are asked for with `Prefer: respond-async`. false: nothing.
    */
   readonly jobs?: JobOptions | false | undefined
   /**

@@ -1,6 +1,6 @@
 /** Sequences that do in a worker what they should not; in the server they do nothing of it. */
 import { once } from 'node:events'
-import { isMainThread } from 'node:worker_threads'
+import { isMainThread, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import type { Sequence } from '../../../src/core/sequence/contract.ts'
 import { defineSequence } from '../../../src/core/sequence/define.ts'
 
@@ -24,6 +24,8 @@ function busy(ms: number): void {
   for (const until = performance.now() + ms; performance.now() < until; );
 }
 
+let steps: InstanceType<typeof BroadcastChannel> | undefined
+
 export const throwing = misbehaving('throwing', () => {
   throw new RangeError('a secret of the inside')
 })
@@ -36,6 +38,14 @@ export const hanging = misbehaving('hanging', () => {
   busy(Infinity)
 })
 export const slow = misbehaving('slow', () => busy(10))
+/** Each term waits for the test, which is told of it, and takes longer than work goes on without a rest. */
+export const stepping = misbehaving('stepping', () => {
+  steps ??= new BroadcastChannel('stepping')
+  steps.postMessage('waits')
+  // It takes channels, too; its types do not say so.
+  while (receiveMessageOnPort(steps as unknown as MessagePort) === undefined);
+  busy(6)
+})
 export const failingLater = misbehaving('failingLater', () => {
   setTimeout(() => {
     throw new Error('nobody is there to catch it')
