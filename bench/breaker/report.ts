@@ -99,9 +99,9 @@ collection of all the memory costs as much as many bursts, so that doing nothing
 turns: 41 of 2,000 requests gave 2.5 to 5.4 %.
 
 What it is made of: handing on is 0.7 to 1.3 % in these runs, and the clock a quarter to a half of all. It is read twice for
-each request, three times where slow calls count, and a reading costs some 50 ns where nothing else is done, but 300 ns in the middle of a
-request, which has emptied the caches meanwhile. The outcome has to be counted when it comes, and the time a call began
-decides when its place is given back, so neither reading can be left out.
+each request, three times where slow calls count. A reading costs some 50 ns where nothing else is done, but 300 ns in the
+middle of a request, which has emptied the caches meanwhile. The outcome has to be counted when it comes, and the time a
+call began decides when its place is given back, so neither reading can be left out.
 `
 }
 
