@@ -90,6 +90,14 @@ describe.each(frameworks.map((framework) => [framework.name, framework] as const
     expect(pool.status().threads).toBe(1)
   })
 
+  test('many clients who want the same page at once wait for one computation', async () => {
+    const workers = startPool({ maxQueue: 0 })
+    const { get } = await startSubject(framework, { router: { sequence: fibonacci, workers } })
+    const answers = await Promise.all(Array.from({ length: 50 }, () => get('/terms?start=300000&limit=2')))
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+    expect(new Set(answers.map(({ body }) => body)).size).toBe(1)
+  })
+
   test('only what is predicted to take more than the threshold goes to a worker', async () => {
     const workers = startPool({ threshold: 20 })
     const { get } = await startSubject(framework, { router: { sequence: threads as Sequence, workers } })

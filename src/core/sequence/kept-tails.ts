@@ -4,22 +4,27 @@ import { keptBody } from './kept-body.ts'
 import { encodedMark } from './kept-state.ts'
 import type { Terms } from './kept-terms.ts'
 import { Mark } from './mark.ts'
+import { SharedReading } from './shared-reading.ts'
 import type { TermWalker } from './term-walker.ts'
 
 /** ms: a jump that takes less is not worth a question to a store. */
 const WORTH_KEEPING = 1
+/** ms: terms that take less are computed for each reader. */
+const WORTH_SHARING = 5
 /** ms: what nobody goes on from is let go of after a day. */
 const LIFETIME = 24 * 60 * 60_000
 
 /**
- * Terms of a sequence that can be entered anywhere: computed when they are asked for, with the state of the last one kept,
- * so that the next page goes on from it instead of jumping.
+ * Terms of a sequence that can be entered anywhere: computed when they are asked for, once for all who ask for the same at
+ * the same time, with the state of the last one kept, so that the next page goes on from it instead of jumping.
  */
 export class KeptTails<State> {
   readonly #sequence: Sequence<State>
   readonly #store: GuardedStore
   readonly #walker: TermWalker<State>
   readonly #prefix: string
+  /** What is being read, by the first term and the one behind the last. */
+  readonly #shared = new Map<string, SharedReading>()
 
   constructor(sequence: Sequence<State>, store: GuardedStore, walker: TermWalker<State>) {
     this.#sequence = sequence
@@ -30,6 +35,27 @@ export class KeptTails<State> {
 
   /** As KeptTerms has it. */
   async *read(start: number, end: number, signal: AbortSignal): AsyncGenerator<Terms, void> {
+    if (this.#sequence.cost(start, end - start).time < WORTH_SHARING) return yield* this.#compute(start, end, signal)
+    const behind = yield* this.#together(start, end).read(signal)
+    if (behind !== undefined) yield* this.#compute(behind, end, signal)
+  }
+
+  #together(start: number, end: number): SharedReading {
+    const key = `${start} ${end}`
+    const known = this.#shared.get(key)
+    if (known?.isOpen) return known
+    const controller = new AbortController()
+    const terms = this.#compute(start, end, controller.signal)
+    const reading: SharedReading = new SharedReading(terms, () => {
+      if (this.#shared.get(key) === reading) this.#shared.delete(key)
+      controller.abort()
+      terms.return().catch(() => {})
+    })
+    this.#shared.set(key, reading)
+    return reading
+  }
+
+  async *#compute(start: number, end: number, signal: AbortSignal): AsyncGenerator<Terms, void> {
     const kept = await this.#find(start - 1)
     let last: Mark<State> | undefined
     try {
