@@ -69,6 +69,7 @@ export class ReadLog {
   #absences: Set<string> | undefined
   #enumeration: Enumeration | undefined
   #cookieReads = 0
+  #fields: Fields | undefined
   #suspended = 0
   #closed = false
 
@@ -97,6 +98,7 @@ export class ReadLog {
 
   /** The fields, watched. */
   watch<T extends Fields>(fields: T): T {
+    this.#fields = fields
     return new Proxy<Fields>(fields, this) as T
   }
 
@@ -124,6 +126,13 @@ export class ReadLog {
   close(): void {
     this.#settle()
     this.#closed = true
+  }
+
+  /** Notes that the fields were read in a form that does not show which: as a copy that has the credentials in it. */
+  readRaw(): void {
+    if (this.#closed || this.#suspended > 0 || this.#fields === undefined) return
+    this.copied = true
+    for (const name of CREDENTIALS) this.#note(this.#fields, name)
   }
 
   /** Notes the reading of a property that another middleware put on the request, such as `user`. */

@@ -18,6 +18,7 @@ export function watchReads(
   request[READS] = reads
   const { headers } = request
   setFields(request, reads.watch(headers))
+  watch(request, 'rawHeaders', reads, RAW_FIELDS, request.rawHeaders)
   // What a parser makes of no Cookie field is the same for all who send none, and its absence is selected by.
   const isParsed = headers.cookie !== undefined || guard.ignore.has('cookie')
   watchPersonal(request, isParsed ? OF_PARSED : OF_REQUEST, reads)
@@ -107,6 +108,19 @@ function hasCookies(holder: object): boolean {
 
 function isSet(property: PropertyDescriptor | undefined): boolean {
   return property?.value !== undefined && property.value !== null
+}
+
+/** The fields as they came. `headersDistinct` is made of them, too. */
+const RAW_FIELDS: PropertyDescriptor = {
+  configurable: true,
+  enumerable: true,
+  get(this: Watchable) {
+    this[WATCHED]?.reads.readRaw()
+    return this[WATCHED]?.values.rawHeaders
+  },
+  set(this: Watchable, next: unknown) {
+    if (this[WATCHED] !== undefined) this[WATCHED].values.rawHeaders = next
+  },
 }
 
 function watch(
