@@ -60,7 +60,8 @@ describe.each<Kind>(['node', 'express 5', 'express 4'])('a refresh behind on %s'
         response.setHeader('Vary', 'Accept-Language')
         response.end(`run ${seen.length}`)
       },
-      stale(),
+      // Reading all fields as they came would be taken for reading the cookie.
+      stale({ guard: { mode: 'off' } }),
     )
     const headers = {
       Cookie: 'user=ann',
