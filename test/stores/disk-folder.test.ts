@@ -249,6 +249,22 @@ test('a lock that a killed process left is taken away after its lifetime, by one
   expect(filesIn('locks')).toEqual([])
 })
 
+test('a change whose lock is taken away before it has written is made again', async () => {
+  await open().capabilities?.increment('count', 1, minute)
+  const [cell = ''] = filesIn('cells')
+  const lock = join(folder, 'breakwater-1', 'locks', cell.slice(cell.lastIndexOf('/') + 1))
+  let taken = 0
+  const now = (): number => {
+    // The value is being read, under the lock.
+    if (existsSync(lock) && taken++ === 0) rmSync(lock)
+    return Date.now()
+  }
+  const store = open({ clock: { now, monotonic: () => performance.now() } })
+  expect(await store.capabilities?.increment('count', 1, minute)).toBe(2)
+  expect(taken).toBeGreaterThan(1)
+  expect(filesIn('locks')).toEqual([])
+})
+
 test.each([
   [undefined, /needs the option folder/],
   [{ folder: '' }, /needs the option folder.*''/],

@@ -69,24 +69,30 @@ export class DiskCells implements StoreCapabilities {
     }
   }
 
-  /** Reads, decides and writes, while nobody else does. */
-  #change<T>(
+  /** Reads, decides and writes, while nobody else does; again where the lock was lost before anything was written. */
+  async #change<T>(
     key: string,
     lifetime: number,
     decide: (found: Buffer | undefined) => { next?: Buffer | 'nothing'; result: T },
   ): Promise<T> {
-    return this.#locked(this.#files.pathOf(key), async (isStillOurs) => {
-      const { next, result } = decide(await this.read(key))
-      if (next === undefined) return result
-      await isStillOurs()
-      if (next === 'nothing') await this.#files.delete(key)
-      else await this.#files.write(key, this.#clock.now() + lifetime, next)
-      return result
-    })
+    const path = this.#files.pathOf(key)
+    const end = performance.now() + patience
+    for (;;) {
+      const changed = await this.#locked(path, async (isStillOurs) => {
+        const { next, result } = decide(await this.read(key))
+        if (next === undefined) return { result }
+        if (!(await isStillOurs())) return undefined
+        if (next === 'nothing') await this.#files.delete(key)
+        else await this.#files.write(key, this.#clock.now() + lifetime, next)
+        return { result }
+      })
+      if (changed !== undefined) return changed.result
+      if (performance.now() > end) throw new StoreError(`The lock of ${path} is lost again and again`)
+    }
   }
 
   /** Does `work` behind what this process does with the same file, and while no other process does anything with it. */
-  #locked<T>(path: string, work: (isStillOurs: () => Promise<void>) => Promise<T>): Promise<T> {
+  #locked<T>(path: string, work: (isStillOurs: () => Promise<boolean>) => Promise<T>): Promise<T> {
     const before = this.#queues.get(path)
     const turn = async (): Promise<T> => {
       await before?.catch(() => {})
@@ -126,11 +132,12 @@ export class DiskCells implements StoreCapabilities {
 
   /** Of several that find a stale lock one takes it away; one that took a new lock instead puts it back. */
   async #takeAwayIfStale(lock: string): Promise<void> {
+    // Read before its age is looked at: what is old now was no other lock a moment ago.
+    const stale = await readFile(lock, 'utf8').catch(() => undefined)
     const made = await stat(lock).catch(() => undefined)
-    if (made === undefined || Date.now() - made.mtimeMs < lockLifetime) return
+    if (stale === undefined || made === undefined || Date.now() - made.mtimeMs < lockLifetime) return
     const aside = join(this.#root, 'temporary', randomUUID())
     try {
-      const stale = await readFile(lock, 'utf8')
       await rename(lock, aside)
       if ((await readFile(aside, 'utf8')) !== stale) await link(aside, lock)
     } catch (error) {
@@ -155,9 +162,8 @@ async function make(lock: string, token: string): Promise<void> {
 }
 
 /** A process that slept under its lock may find it taken away, and must not write then. */
-async function holds(lock: string, token: string): Promise<void> {
-  const holder = await readFile(lock, 'utf8').catch(() => undefined)
-  if (holder !== token) throw new StoreError(`The lock ${lock} was lost, since it was held for too long`)
+async function holds(lock: string, token: string): Promise<boolean> {
+  return (await readFile(lock, 'utf8').catch(() => undefined)) === token
 }
 
 async function release(lock: string, token: string): Promise<void> {
