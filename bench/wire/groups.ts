@@ -1,5 +1,5 @@
 import express, { type Express } from 'express'
-import { fibonacci, ResponseCache } from '../../dist/index.js'
+import { fibonacci, memoryStore, ResponseCache } from '../../dist/index.js'
 import { cache, sequenceRouter } from '../../dist/middleware/express/index.js'
 import { cache as koaCache } from '../../dist/middleware/koa/index.js'
 import { SERVERS } from '../compression/servers/index.ts'
@@ -22,7 +22,8 @@ export interface Group {
 
 const BYTES = 2048
 const settings = { bytes: BYTES, delay: 0, ran: (): void => {} }
-const own = (): ResponseCache => new ResponseCache()
+/** Caches without a store would share that of the process, and find what others have stored. */
+const own = (): ResponseCache => new ResponseCache({ store: memoryStore() })
 
 /** What the cache answers, for those that write it without looking anything up. */
 const ANSWER: FixedAnswer = {
