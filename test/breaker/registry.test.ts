@@ -31,8 +31,16 @@ describe('a registry', () => {
     expect(registry.size).toBe(5)
   })
 
-  test('drops a circuit that is open when nobody has asked for it long after its period', () => {
-    const registry = new BreakerRegistry({ ...settings, maxBreakers: 1, openDuration: 5_000, maxOpenDuration: 60_000 })
+  test('never drops a circuit that is open, however long nobody has asked for it', () => {
+    const registry = new BreakerRegistry({ ...settings, maxBreakers: 1 })
+    registry.of('open').enter().fail()
+    clock.pass(365 * 24 * 3_600_000)
+    registry.of('new')
+    expect(registry.list().map(({ name }) => name)).toEqual(['open'])
+  })
+
+  test('told when to forget, drops a circuit that is open and that nobody has asked for since its period', () => {
+    const registry = new BreakerRegistry({ ...settings, maxBreakers: 1, openDuration: 5_000, forgetOpenAfter: 60_000 })
     registry.of('gone').enter().fail()
     clock.pass(64_999)
     registry.of('new')
@@ -86,6 +94,7 @@ describe('a registry', () => {
 
   test.each<[Record<string, unknown>, typeof TypeError | typeof RangeError, string]>([
     [{ maxBreakers: 0 }, RangeError, '0'],
+    [{ forgetOpenAfter: 0 }, RangeError, '0'],
     [{ name: 'a' }, TypeError, "'name'"],
     [{ failureRate: 2 }, RangeError, '2'],
   ])('refuses %o', (options, type, quoted) => {

@@ -207,6 +207,26 @@ describe('with a store that is', () => {
     expect(probers).toEqual([0, 1, 0])
   })
 
+  test.each([2_500, 4_000, 30_000, 15 * 60_000, 3 * 60 * 60_000])(
+    'called every %d ms by each of two: a probe goes at the third call at the latest',
+    async (every) => {
+      const breakers = await openBoth()
+      const probes: Permit[] = []
+      for (let calls = 0; calls < 3 && probes.length === 0; calls++) {
+        for (const breaker of breakers) {
+          if (breaker.state !== 'open') continue
+          try {
+            probes.push(breaker.enter())
+          } catch (error) {
+            expect(error).toBeInstanceOf(CircuitOpenError)
+          }
+          await pass(every / 2)
+        }
+      }
+      expect(probes.map(({ kind }) => kind)).toEqual(['probe'])
+    },
+  )
+
   test('what is open when everything stops is not open for those who start long after', async () => {
     const { registry } = start()
     registry.of('a').enter().fail()

@@ -65,7 +65,12 @@ function inTurn<T>(path: string, work: () => Promise<T>): Promise<T> {
 }
 const getMetadata = store.getMetadata.bind(store)
 store.getMetadata = (bucket, key) =>
-  inTurn(store.getResourcePath(bucket, key, 'object'), () => getMetadata(bucket, key))
+  inTurn(store.getResourcePath(bucket, key, 'object'), () => getMetadata(bucket, key).catch(missingIfUnfinished))
+
+/** Killed while it wrote, it leaves metadata without an end, and would answer each list with an error for ever. */
+function missingIfUnfinished(error: unknown): never {
+  throw error instanceof SyntaxError ? Object.assign(new Error('unfinished'), { code: 'ENOENT' }) : error
+}
 
 // s3rver removes empty folders as well, under the hands of those who write or delete beside it, and fails.
 store.deleteObject = async (bucket, key) => {

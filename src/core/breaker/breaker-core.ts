@@ -11,7 +11,6 @@ import {
   type CircuitEvent,
   hasRoomForProbe,
   newCircuit,
-  type OpenCircuit,
   opensUntil,
   transition,
 } from './state.ts'
@@ -92,19 +91,14 @@ export class BreakerCore implements PermitOwner {
     return circuit.type === 'open' ? this.#wallClock(opensUntil(circuit)) : undefined
   }
 
-  /** Whether nothing would be lost with it. */
-  isIdle(): boolean {
+  /** Whether nothing would be lost with it. An open one is idle `openFor` ms after its period, if nobody called. */
+  isIdle(openFor: number): boolean {
     if (this.#override !== undefined) return false
     const { failed, slow, inFlight } = this.counts()
     if (inFlight > 0) return false
     const circuit = this.circuit()
-    if (circuit.type === 'open') return this.#isForgotten(circuit)
+    if (circuit.type === 'open') return this.#now() - opensUntil(circuit) >= openFor
     return circuit.type === 'closed' && this.attempt() === 0 && failed + slow === 0
-  }
-
-  /** Nobody has called for longer than it could ever be open: the next call would be sent whatever is known. */
-  #isForgotten(circuit: OpenCircuit): boolean {
-    return this.#now() - opensUntil(circuit) >= this.settings.maxOpenDuration
   }
 
   /** A permit or the refusal, which is not thrown here: throwing takes longer than all the rest. */

@@ -73,6 +73,8 @@ export interface BreakerSettings extends CircuitRules {
   readonly slowCallRate: number
   readonly slowCallDuration: number
   readonly maxOpenDuration: number
+  /** The shortest that it is open, ms. */
+  readonly shortestOpening: number
   readonly permitTimeout: number
   readonly maxConcurrent: number
   readonly openOnRateLimit: boolean
@@ -134,6 +136,7 @@ export function breakerSettings(options: Omit<CircuitBreakerOptions, 'name'>): B
     probes: positiveInteger('probes', options.probes, 1),
     probeTimeout: duration('probeTimeout', options.probeTimeout, 10_000),
     maxOpenDuration,
+    shortestOpening: openDuration * (1 - jitter),
     permitTimeout: duration('permitTimeout', options.permitTimeout, 60_000),
     maxConcurrent: limit('maxConcurrent', options.maxConcurrent, Infinity),
     openOnRateLimit: flag('openOnRateLimit', options.openOnRateLimit, false),

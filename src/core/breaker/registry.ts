@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { eventChannel } from '../events.ts'
-import { duration, knownOptions, oneOf, positiveInteger, text } from '../options.ts'
+import { duration, knownOptions, limit, oneOf, positiveInteger, text } from '../options.ts'
 import { asStore } from '../store/as-store.ts'
 import type { KeyvLike } from '../store/keyv.ts'
 import type { Store } from '../store/store.ts'
@@ -15,6 +15,12 @@ import { SharedState } from './shared-state.ts'
 export interface BreakerRegistryOptions extends Omit<CircuitBreakerOptions, 'name'> {
   /** How many breakers it holds. Default 10,000. */
   readonly maxBreakers?: number | undefined
+  /**
+   * An open breaker that nobody called within so many ms after its period ended may be dropped too when room is needed.
+   * For keys without end, some of which are dead for good: nothing closes those, so they fill the registry. Default
+   * Infinity: only idle closed breakers are dropped.
+   */
+  readonly forgetOpenAfter?: number | undefined
   /**
    * Where registries of several processes tell each other of openings, closings and operators' commands: a Keyv or a
    * Store. Default: none, the state is this registry's own.
@@ -39,7 +45,7 @@ export interface RegistryWatcher {
   evicted(breaker: CircuitBreaker): void
 }
 
-const OWN_OPTIONS = ['maxBreakers', 'store', 'sharing', 'storeTimeout', 'namespace'] as const
+const OWN_OPTIONS = ['maxBreakers', 'forgetOpenAfter', 'store', 'sharing', 'storeTimeout', 'namespace'] as const
 const sharings: readonly BreakerSharing[] = ['adopt', 'hint', 'off']
 
 const changes = eventChannel('breakwater:breaker:registry')
@@ -53,8 +59,9 @@ let watch: (registry: BreakerRegistry, watcher: RegistryWatcher) => void
 /**
  * Breakers by key, such as an origin, made when first asked for. When it is full, an idle one is dropped for a new key:
  * closed, without override, nothing under way, no fault in its window and no attempt, so nothing is forgotten that
- * matters; or open, and not called for `maxOpenDuration` after its period ended. Where none is found, the new key gets a breaker that is not listed and lets everything through: new keys
- * never push out a circuit that is open, and never fail. Each new key looks at 64 breakers at most, in turn.
+ * matters. Where none is found, the new key gets a breaker that is not listed and lets everything through: new keys
+ * never push out a circuit that is open, unless `forgetOpenAfter` says so, and never fail. Each new key looks at 64
+ * breakers at most, in turn.
  *
  * With a store it has a background loop, which keeps no process running and ends with `close`. No call ever waits for
  * the store: the first that could be the probe of a shared opening is refused while the store is asked who may probe.
@@ -64,6 +71,7 @@ export class BreakerRegistry implements AsyncDisposable {
   /** The name of those that it shares with, where it has a store. */
   readonly namespace: string
   readonly #settings: BreakerSettings
+  readonly #forgetOpenAfter: number
   readonly #breakers = new Map<string, CircuitBreaker>()
   readonly #watchers: RegistryWatcher[] = []
   /** Goes round and round: a Map's iterator goes on after deletions and with what was added meanwhile. */
@@ -75,6 +83,7 @@ export class BreakerRegistry implements AsyncDisposable {
   constructor(options: BreakerRegistryOptions = {}) {
     knownOptions('BreakerRegistry', options, [...BREAKER_OPTIONS, ...OWN_OPTIONS])
     this.maxBreakers = positiveInteger('maxBreakers', options.maxBreakers, 10_000)
+    this.#forgetOpenAfter = limit('forgetOpenAfter', options.forgetOpenAfter, Infinity)
     this.namespace = text('namespace', options.namespace, 'default')
     this.#settings = breakerSettings(options)
     this.#shared = sharedState(options, this.namespace, this.#settings)
@@ -134,7 +143,7 @@ export class BreakerRegistry implements AsyncDisposable {
   #evict(): boolean {
     for (let looked = 0; looked < Math.min(lookedAt, this.#breakers.size); looked++) {
       const [key, breaker] = this.#nextCandidate()
-      if (!isIdle(breaker)) continue
+      if (!isIdle(breaker, this.#forgetOpenAfter)) continue
       this.#breakers.delete(key)
       this.#tell('evicted', key)
       for (const watcher of this.#watchers) watcher.evicted(breaker)
@@ -177,12 +186,12 @@ export class BreakerRegistry implements AsyncDisposable {
 function sharedState(
   options: BreakerRegistryOptions,
   namespace: string,
-  { clock }: BreakerSettings,
+  { clock, shortestOpening }: BreakerSettings,
 ): SharedState | undefined {
   const sharing = oneOf('sharing', options.sharing, sharings, 'adopt')
   const storeTimeout = duration('storeTimeout', options.storeTimeout, 100)
   if (options.store === undefined) return undefined
-  return new SharedState({ store: asStore(options.store), sharing, storeTimeout, namespace, clock })
+  return new SharedState({ store: asStore(options.store), sharing, storeTimeout, namespace, clock, shortestOpening })
 }
 
 /** Hears of every breaker of a registry, those that are there included. For this room only. */

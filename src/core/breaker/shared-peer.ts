@@ -19,14 +19,17 @@ export interface PeerHost {
 type Claim =
   | { readonly type: 'none' }
   | { readonly type: 'asked' }
-  /** Probes may begin until then. */
-  | { readonly type: 'granted'; readonly until: number }
+  /** Probes may begin until then; it is renewed, so that the next call finds it, as long as `kept` is not over. */
+  | { readonly type: 'granted'; readonly until: number; readonly kept: number }
   /** Another has it, or is to have it first; not asked for again until then. */
   | { readonly type: 'refused'; readonly until: number }
 
 /** Who could not reach the upstream gives others this much of an open period, and at most so many ms, to try first. */
 const handicapShare = 1 / 4
 const longestHandicap = 1_000
+/** How long a claim is kept for the next call: so long, ms, or so many of the times between two calls. */
+const shortestKeep = 3_000
+const callsKept = 2
 
 const noClaim: Claim = { type: 'none' }
 
@@ -42,6 +45,10 @@ export class SharedPeer implements BreakerCollaborator {
   /** The opening that is followed, or was. */
   #opening = 0
   #claim: Claim = noClaim
+  /** When its probe was asked for last. */
+  #askedAt = Infinity
+  /** How long a claim is kept for the next call. */
+  #keep = shortestKeep
   /** What was heeded last of each kind. */
   #circuit: SharedCircuit | undefined
   #hint: BreakerRecord | undefined
@@ -73,8 +80,12 @@ export class SharedPeer implements BreakerCollaborator {
 
   /** Whether it has, or may yet get, leave to probe. */
   get hasClaim(): boolean {
-    const claim = this.#claim
-    return claim.type === 'asked' || (claim.type === 'granted' && this.#host.clock.monotonic() < claim.until)
+    return this.#claim.type === 'asked' || this.isKeeping
+  }
+
+  /** Whether the store is to be told that it still has it. */
+  get isKeeping(): boolean {
+    return this.#claim.type === 'granted' && this.#now() < this.#claim.kept
   }
 
   linked(link: BreakerLink): void {
@@ -107,8 +118,12 @@ export class SharedPeer implements BreakerCollaborator {
     if (!this.#isFollowing || this.#host.mode === 'local') return true
     const claim = this.#claim
     if (claim.type === 'asked') return false
-    const isOver = claim.type === 'none' || this.#host.clock.monotonic() >= claim.until
+    const now = this.#now()
+    const isOver = claim.type === 'none' || now >= claim.until
     if (!isOver) return claim.type === 'granted'
+    // Where calls are so few that each comes too late for what the one before asked for, none would ever be a probe.
+    this.#keep = Math.max(shortestKeep, (now - this.#askedAt) * callsKept)
+    this.#askedAt = now
     this.#claim = { type: 'asked' }
     this.#host.askForProbe(this)
     return false
@@ -116,7 +131,8 @@ export class SharedPeer implements BreakerCollaborator {
 
   /** Leave to probe for an opening until then, monotonic ms. */
   granted(opening: number, until: number): void {
-    if (this.#isStillFor(opening)) this.#claim = { type: 'granted', until }
+    if (!this.#isStillFor(opening)) return
+    this.#claim = { type: 'granted', until, kept: Math.max(until, this.#askedAt + this.#keep) }
   }
 
   /** No leave for this opening; to be asked for again then. */
@@ -134,6 +150,10 @@ export class SharedPeer implements BreakerCollaborator {
     if (hint.by !== this.holder && this.#host.sharing !== 'off') this.#link?.hint(hint)
   }
 
+  #now(): number {
+    return this.#host.clock.monotonic()
+  }
+
   #isStillFor(opening: number): boolean {
     return this.#isFollowing && this.#opening === opening && this.#claim.type !== 'none'
   }
@@ -142,6 +162,7 @@ export class SharedPeer implements BreakerCollaborator {
     if (record.state === 'open') {
       this.#opening = record.generation
       this.#claim = this.#handicapAfter(record)
+      this.#askedAt = Infinity
     }
     this.#isFollowing = record.state !== 'closed'
     this.#circuit = { ...record, opening: this.#opening }
@@ -151,7 +172,7 @@ export class SharedPeer implements BreakerCollaborator {
   #handicapAfter({ reason, origin, openForMs }: BreakerRecord): Claim {
     if (origin !== 'local' || !reason.startsWith('probe-')) return noClaim
     const handicap = Math.min(openForMs * handicapShare, longestHandicap)
-    return { type: 'refused', until: this.#host.clock.monotonic() + openForMs + handicap }
+    return { type: 'refused', until: this.#now() + openForMs + handicap }
   }
 
   /** Above the command before it, whatever the clocks, and the circuit of all starts anew with it. */
@@ -196,7 +217,10 @@ export class SharedPeer implements BreakerCollaborator {
   }
 
   #follow(isFollowing: boolean, opening: number): void {
-    if (opening !== this.#opening || !isFollowing) this.#claim = noClaim
+    if (opening !== this.#opening || !isFollowing) {
+      this.#claim = noClaim
+      this.#askedAt = Infinity
+    }
     this.#isFollowing = isFollowing
     this.#opening = opening
   }

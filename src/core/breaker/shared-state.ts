@@ -37,8 +37,9 @@ const mostRepeats = 3
 
 /** A claim ends by itself after this, ms; while a probe is under way it is renewed with each reading. */
 const claimLifetime = 5_000
-/** How long probes may begin with it: what is left of it is time to renew it. */
-const claimUse = 3_000
+/** How long probes may begin with it, at most and at least: what is left of it is time to renew it. */
+const longestClaimUse = 3_000
+const shortestClaimUse = 200
 /** Between two questions for a claim that another has. */
 const askAgainAfter = 1_000
 
@@ -49,6 +50,8 @@ export interface SharedStateOptions {
   readonly storeTimeout: number
   readonly namespace: string
   readonly clock: Clock
+  /** The shortest time that a circuit is open, ms. */
+  readonly shortestOpening: number
 }
 
 /**
@@ -62,6 +65,7 @@ export class SharedState implements PeerHost {
   readonly #namespace: string
   readonly #storeName: string
   readonly #storeTimeout: number
+  readonly #claimUse: number
   readonly #calls: BackgroundCalls
   readonly #storage: SharedStorage
   readonly #peers = new Map<string, SharedPeer>()
@@ -85,12 +89,14 @@ export class SharedState implements PeerHost {
   #subscription: 'none' | 'asked' | (() => Promise<void>) = 'none'
   #isClosed = false
 
-  constructor({ store, sharing, storeTimeout, namespace, clock }: SharedStateOptions) {
+  constructor({ store, sharing, storeTimeout, namespace, clock, shortestOpening }: SharedStateOptions) {
     this.sharing = sharing
     this.clock = clock
     this.#namespace = namespace
     this.#storeName = store.name
     this.#storeTimeout = storeTimeout
+    // Another process may have opened since; by the time that it probes, this one has heard of it.
+    this.#claimUse = Math.max(shortestClaimUse, Math.min(longestClaimUse, shortestOpening / 2))
     this.#calls = new BackgroundCalls(store.name, storeTimeout)
     const { holder } = this
     const settings = { namespace, holder, calls: this.#calls, claimLifetime, timeout: storeTimeout }
@@ -182,7 +188,8 @@ export class SharedState implements PeerHost {
     if (this.#isAskedFor) return shortestInterval
     const isCertain = this.#told === this.#stored && (this.#seen !== undefined || this.#board.size === 0)
     if (!isCertain) return confirmInterval
-    return this.#claimants.size > 0 || isBusy(this.#board, this.clock.now()) ? busyInterval : idleInterval
+    if (this.#claimants.size > 0) return Math.min(busyInterval, this.#claimUse / 3)
+    return isBusy(this.#board, this.clock.now()) ? busyInterval : idleInterval
   }
 
   /** Never rejects. */
@@ -262,7 +269,7 @@ export class SharedState implements PeerHost {
       const isAhead = this.#take(await this.#storage.read())
       this.#succeeded()
       if (isAhead) this.#readSoon()
-      if (isGranted) peer.granted(opening, askedAt + this.#storage.settleTime + claimUse)
+      if (isGranted) peer.granted(opening, askedAt + this.#storage.settleTime + this.#claimUse)
       else peer.refused(opening, this.clock.monotonic() + askAgainAfter)
     } catch (error) {
       // It may have been granted all the same: the next call asks again. Once the store is known to be down, none does.
@@ -273,14 +280,14 @@ export class SharedState implements PeerHost {
   }
 
   async #renewClaims(): Promise<void> {
-    const renewing = [...this.#claimants].filter((peer) => peer.isProbing)
+    const renewing = [...this.#claimants].filter((peer) => peer.isProbing || peer.isKeeping)
     for (const peer of this.#claimants) if (!peer.hasClaim && !peer.isProbing) this.#claimants.delete(peer)
     await Promise.all(renewing.map((peer) => this.#renew(peer, peer.opening)))
   }
 
   async #renew(peer: SharedPeer, opening: number): Promise<void> {
     const askedAt = this.clock.monotonic()
-    if (await this.#storage.renew(claimOf(peer, opening))) peer.granted(opening, askedAt + claimUse)
+    if (await this.#storage.renew(claimOf(peer, opening))) peer.granted(opening, askedAt + this.#claimUse)
   }
 
   // The mode

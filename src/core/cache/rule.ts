@@ -5,7 +5,7 @@ import type { StorageRule } from './policy/storable.ts'
 export interface CacheRule<Request = unknown> extends StorageRule {
   /** Freshness in ms for answers that state none of their own. Adds no field to the answer. */
   readonly ttl?: number | undefined
-  /** `ttl` replaces max-age, s-maxage and Expires too; never no-store, private or Set-Cookie. Default false. */
+  /** `ttl` replaces `max-age`, and nothing else: not s-maxage or Expires, no-store, private, Set-Cookie. Default false. */
   readonly force?: boolean | undefined
   /** How long past its freshness an answer is served while it is refreshed behind, ms. Default 0. */
   readonly staleWhileRevalidate?: number | undefined

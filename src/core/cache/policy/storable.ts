@@ -10,7 +10,7 @@ import type { Profile } from './profile.ts'
 export interface StorageRule {
   /** Freshness where the answer states none. */
   readonly ttl?: number | undefined
-  /** `ttl` also where the answer states one; never over no-store, private or Set-Cookie. */
+  /** `ttl` also where the answer's `max-age` states one; never over s-maxage, Expires, no-store, private, Set-Cookie. */
   readonly force?: boolean | undefined
   readonly staleWhileRevalidate?: number | undefined
   readonly staleIfError?: number | undefined
@@ -147,7 +147,8 @@ function lifetimeOf(
     isHeuristicallyCacheable(status) &&
     fields['set-cookie'] === undefined &&
     directives.control.noCache !== true
-  if (ruled && (explicit === undefined || rule.force)) return { lifetime: rule.ttl as number, source: 'rule' }
+  const isOverridden = explicit === undefined || (rule.force && explicit.source === 'max-age')
+  if (ruled && isOverridden) return { lifetime: rule.ttl as number, source: 'rule' }
   if (explicit !== undefined) return explicit
   if (profile.policy === 'rfc9111') {
     const lifetime = heuristicLifetime(status, fields, directives, responseTime)
