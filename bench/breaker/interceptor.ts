@@ -13,6 +13,7 @@ export interface InterceptorCost {
   /** us of CPU for a request without an interceptor, the middle of the bursts. */
   readonly bare: number
   readonly added: readonly Added[]
+  readonly alone: readonly AloneCost[]
 }
 
 /** What an interceptor adds to a request, as a part of one without. */
@@ -24,6 +25,13 @@ export interface Added {
   readonly lower: number
   /** All bursts together. */
   readonly total: number
+}
+
+/** What an interceptor costs around a dispatcher that sends nothing. */
+export interface AloneCost {
+  readonly name: string
+  /** ns of CPU that it adds to a request, the middle of the rounds. */
+  readonly added: number
 }
 
 /** With the options that are the default. */
@@ -71,6 +79,51 @@ const interceptors: readonly (readonly [name: string, interceptor: Interceptor])
   ['the breaker, slow calls on', circuitBreaker({ slowCallRate: 0.5, slowCallDuration: 1_000 })],
 ]
 
+const answer = { fields: { 'content-type': 'text/plain' }, body: Buffer.from('ok') }
+
+/** Answers at once, and tells the handler what undici would. */
+const answering: Dispatcher['dispatch'] = (_, handler) => {
+  const controller = { aborted: false, paused: false, reason: null, abort() {}, pause() {}, resume() {} }
+  handler.onRequestStart?.(controller, {})
+  handler.onResponseStart?.(controller, 200, answer.fields, 'OK')
+  handler.onResponseData?.(controller, answer.body)
+  handler.onResponseEnd?.(controller, {})
+  return true
+}
+
+class Receiver implements Dispatcher.DispatchHandler {
+  onRequestStart(): void {}
+  onResponseStart(): void {}
+  onResponseData(): void {}
+  onResponseEnd(): void {}
+  onResponseError(): void {}
+}
+
+/** What interceptors cost by themselves, in turns: nothing else is between two requests. */
+export function costAlone(rounds: number, requests: number): readonly AloneCost[] {
+  const rows = interceptors.map(([name, interceptor]) => ({ name, dispatch: interceptor(answering), figures: [0] }))
+  const bare: number[] = []
+  for (let round = -2; round < rounds; round++) {
+    const without = aloneOf(answering, requests)
+    if (round >= 0) bare.push(without)
+    for (const { dispatch, figures } of rows) {
+      const cost = aloneOf(dispatch, requests)
+      if (round >= 0) figures[round] = cost
+    }
+  }
+  return rows.map(({ name, figures }) => ({ name, added: median(figures) - median(bare) }))
+}
+
+/** ns of CPU for one. */
+function aloneOf(dispatch: Dispatcher['dispatch'], requests: number): number {
+  const options = { origin: 'http://127.0.0.1:8080', path: '/', method: 'GET' } as const
+  const handlers = Array.from({ length: requests }, () => new Receiver())
+  const before = process.cpuUsage()
+  for (const handler of handlers) dispatch(options, handler)
+  const { user, system } = process.cpuUsage(before)
+  return ((user + system) / requests) * 1000
+}
+
 interface Contender {
   readonly name: string
   readonly dispatcher: Dispatcher
@@ -104,7 +157,7 @@ export async function costOfInterceptor(bursts: number, requests: number): Promi
   await agent.close()
   upstream.disconnect()
   const added = others.map((contender) => addedTo(bare.figures, contender))
-  return { bursts, requests, bare: median(bare.figures), added }
+  return { bursts, requests, bare: median(bare.figures), added, alone: costAlone(61, 20_000) }
 }
 
 function addedTo(bare: readonly number[], { name, figures }: Contender): Added {

@@ -27,7 +27,8 @@ export function bars({ calls, refusals, memory, interceptor }: BreakerResults): 
   const timers = memory.get(ours)?.timers ?? Number.NaN
   return [
     atMost('`execute` around an async function that has its result, slow calls on', multiple(calls, ours, theirs), 1),
-    share('the undici interceptor, of a request over the loopback', addedBy(interceptor, asItComes).median, 0.02),
+    share('the undici interceptor by itself, of a request over the loopback', aloneBy(interceptor, asItComes), 0.02),
+    share('the same in the middle of such requests', addedBy(interceptor, asItComes).median, 0.02),
     atMost('a refusal, its message read', multiple(refusals, ours, theirs), 0.5),
     atMost('memory of one breaker of 10,000', bytes(memory, ours) / bytes(memory, theirs), 1),
     { what: 'timers of one breaker', bar: '0', figure: timers.toString(), reached: timers === 0 },
@@ -75,16 +76,21 @@ ${names
 
 The figures of a call scatter: the clock, of which a timed call is two readings, costs 50 to 130 ns on this machine, and
 a breaker that is called in the middle of other work finds colder caches than here. It is the multiples that say
-something, and that of a call not to the last tenth: runs of this code on a machine that others used too gave 0.82 to
-1.05 x. So whichever side of its bar the figure above is on, a call costs about what cockatiel's does.
+something, and that of a call not to the last tenth: runs of this code on a machine that others used too gave 0.89 to
+0.98 x.
 
 ${interceptorReport(interceptor)}`
 }
 
 function interceptorReport(interceptor: InterceptorCost): string {
-  const { bursts, requests, bare, added } = interceptor
+  const { bursts, requests, bare, added, alone } = interceptor
   return `## The interceptor
 
+By itself, around a dispatcher that answers at once, ns of CPU that each adds: ${alone
+    .map(({ name, added }) => `${name} ${Math.round(added)}`)
+    .join(', ')}.
+
+In the middle of real requests, where what is between two of them has emptied the caches:
 ${bursts} bursts of ${requests} requests for each row, 16 at a time, in turns, each time in another order, in one process; garbage is
 collected when it is. A request without an interceptor is ${bare.toFixed(1)} us of the client's CPU. What each adds to it: the
 median of what each turn says, the lower quartile beside that without, and all bursts together.
@@ -121,6 +127,12 @@ function addedBy({ added }: InterceptorCost, searched: string): Added {
   const found = added.find(({ name }) => name === searched)
   if (found === undefined) throw new Error(`No interceptor is called ${searched}`)
   return found
+}
+
+/** As a part of a request over the loopback. */
+function aloneBy({ alone, bare }: InterceptorCost, searched: string): number {
+  const found = alone.find(({ name }) => name === searched)
+  return found === undefined ? Number.NaN : found.added / 1000 / bare
 }
 
 function share(what: string, share: number, most: number): Bar {
