@@ -51,6 +51,17 @@ describe('options', () => {
   })
 })
 
+const NOTHING = Buffer.alloc(0)
+
+function canEnter(breaker: CircuitBreaker): boolean {
+  try {
+    breaker.enter().succeed()
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** By the Date that is faked. */
 const fakedClock = { now: () => Date.now(), monotonic: () => Date.now() }
 
@@ -58,16 +69,21 @@ describe('with a store that is', () => {
   let server: SimulatedServer
   let registries: BreakerRegistry[]
   let reads: number
+  let renewals: number
 
   const start = (): { registry: BreakerRegistry; client: SimulatedClient } => {
     const client = new SimulatedClient(server, () => 2)
     const store = client.store(true)
-    const read = store.capabilities?.read
+    const { read, compareAndSwap: swap } = store.capabilities ?? {}
     const counted = {
       ...store.capabilities,
       read: (key: string) => {
         reads++
         return read?.(key)
+      },
+      compareAndSwap: (...of: Parameters<NonNullable<typeof swap>>) => {
+        if (of[1].equals(of[2] ?? NOTHING)) renewals++
+        return swap?.(...of)
       },
     }
     const registry = new BreakerRegistry({
@@ -87,6 +103,7 @@ describe('with a store that is', () => {
     server = new SimulatedServer()
     registries = []
     reads = 0
+    renewals = 0
   })
   afterEach(async () => {
     const closing = Promise.all(registries.map((registry) => registry.close()))
@@ -226,6 +243,39 @@ describe('with a store that is', () => {
       expect(probes.map(({ kind }) => kind)).toEqual(['probe'])
     },
   )
+
+  test('called seldom by one that calls no more: another probes after twice the time between its calls', async () => {
+    const [gone, other] = (await openBoth()) as [CircuitBreaker, CircuitBreaker]
+    expect(canEnter(gone)).toBe(false)
+    await pass(20_000)
+    expect(canEnter(gone)).toBe(false)
+    await pass(100)
+    let waited = 100
+    while (!canEnter(other)) {
+      await pass(500)
+      waited += 500
+      expect(waited).toBeLessThan(60_000)
+    }
+    expect(waited).toBeGreaterThan(40_000)
+  })
+
+  test('called seldom for a thousand upstreams that are gone, it is told of a hundred claims a second at most', async () => {
+    const { registry } = start()
+    const breakers = Array.from({ length: 1_000 }, (_, i) => registry.of(`host ${i}`))
+    const callAll = (): number => breakers.filter((breaker) => canEnter(breaker)).length
+    for (const breaker of breakers) breaker.enter().fail()
+    await pass(2_000)
+    callAll()
+    await pass(20_000)
+    callAll()
+    await pass(1_000)
+    renewals = 0
+    await pass(10_000)
+    expect(renewals).toBeGreaterThan(100)
+    expect(renewals).toBeLessThanOrEqual(1_000)
+    await pass(9_000)
+    expect(callAll()).toBe(100)
+  })
 
   test('what is open when everything stops is not open for those who start long after', async () => {
     const { registry } = start()

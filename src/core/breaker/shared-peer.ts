@@ -7,6 +7,8 @@ import { type BreakerSharing, isOpening, isUndone, whatToHeed, whatToTell } from
 export interface PeerHost {
   readonly holder: string
   readonly mode: SharingMode
+  /** Whether another's opening would be known of before it is probed. */
+  readonly isFresh: boolean
   readonly sharing: BreakerSharing
   readonly clock: Clock
   entryOf(name: string): BoardEntry | undefined
@@ -80,12 +82,17 @@ export class SharedPeer implements BreakerCollaborator {
 
   /** Whether it has, or may yet get, leave to probe. */
   get hasClaim(): boolean {
-    return this.#claim.type === 'asked' || this.isKeeping
+    return this.#claim.type === 'asked' || this.isKeeping || this.timeOfClaim > 0
   }
 
   /** Whether the store is to be told that it still has it. */
   get isKeeping(): boolean {
     return this.#claim.type === 'granted' && this.#now() < this.#claim.kept
+  }
+
+  /** ms for which probes may begin with the claim; 0 or less for none. */
+  get timeOfClaim(): number {
+    return this.#claim.type === 'granted' ? this.#claim.until - this.#now() : 0
   }
 
   linked(link: BreakerLink): void {
@@ -120,7 +127,7 @@ export class SharedPeer implements BreakerCollaborator {
     if (claim.type === 'asked') return false
     const now = this.#now()
     const isOver = claim.type === 'none' || now >= claim.until
-    if (!isOver) return claim.type === 'granted'
+    if (!isOver) return claim.type === 'granted' && this.#host.isFresh
     // Where calls are so few that each comes too late for what the one before asked for, none would ever be a probe.
     this.#keep = Math.max(shortestKeep, (now - this.#askedAt) * callsKept)
     this.#askedAt = now
@@ -132,7 +139,8 @@ export class SharedPeer implements BreakerCollaborator {
   /** Leave to probe for an opening until then, monotonic ms. */
   granted(opening: number, until: number): void {
     if (!this.#isStillFor(opening)) return
-    this.#claim = { type: 'granted', until, kept: Math.max(until, this.#askedAt + this.#keep) }
+    const kept = this.#claim.type === 'granted' ? this.#claim.kept : Math.max(until, this.#askedAt + this.#keep)
+    this.#claim = { type: 'granted', until, kept }
   }
 
   /** No leave for this opening; to be asked for again then. */

@@ -37,9 +37,14 @@ const mostRepeats = 3
 
 /** A claim ends by itself after this, ms; while a probe is under way it is renewed with each reading. */
 const claimLifetime = 5_000
-/** How long probes may begin with it, at most and at least: what is left of it is time to renew it. */
-const longestClaimUse = 3_000
-const shortestClaimUse = 200
+/** How long probes may begin with it: what is left of it is time to renew it, which is done when less than this is left. */
+const claimUse = 3_000
+const renewBelow = 2_000
+/** So many claims are kept at once for those who call seldom. */
+const mostKept = 100
+/** How long after the board was read probes may begin, at most and at least. */
+const longestFreshness = 3_000
+const shortestFreshness = 200
 /** Between two questions for a claim that another has. */
 const askAgainAfter = 1_000
 
@@ -65,7 +70,7 @@ export class SharedState implements PeerHost {
   readonly #namespace: string
   readonly #storeName: string
   readonly #storeTimeout: number
-  readonly #claimUse: number
+  readonly #freshness: number
   readonly #calls: BackgroundCalls
   readonly #storage: SharedStorage
   readonly #peers = new Map<string, SharedPeer>()
@@ -80,6 +85,8 @@ export class SharedState implements PeerHost {
   /** What the store held when it was read or written last, if it is certain. */
   #seen: Buffer | undefined
   #mode: SharingMode
+  /** When the board was asked for that this process goes by, monotonic ms. */
+  #readAt = Number.NEGATIVE_INFINITY
   #failures = 0
   #failedAt = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
@@ -96,7 +103,7 @@ export class SharedState implements PeerHost {
     this.#storeName = store.name
     this.#storeTimeout = storeTimeout
     // Another process may have opened since; by the time that it probes, this one has heard of it.
-    this.#claimUse = Math.max(shortestClaimUse, Math.min(longestClaimUse, shortestOpening / 2))
+    this.#freshness = Math.max(shortestFreshness, Math.min(longestFreshness, shortestOpening / 2))
     this.#calls = new BackgroundCalls(store.name, storeTimeout)
     const { holder } = this
     const settings = { namespace, holder, calls: this.#calls, claimLifetime, timeout: storeTimeout }
@@ -107,6 +114,10 @@ export class SharedState implements PeerHost {
 
   get mode(): SharingMode {
     return this.#mode
+  }
+
+  get isFresh(): boolean {
+    return this.clock.monotonic() < this.#readAt + this.#freshness
   }
 
   created(breaker: CircuitBreaker): void {
@@ -188,7 +199,7 @@ export class SharedState implements PeerHost {
     if (this.#isAskedFor) return shortestInterval
     const isCertain = this.#told === this.#stored && (this.#seen !== undefined || this.#board.size === 0)
     if (!isCertain) return confirmInterval
-    if (this.#claimants.size > 0) return Math.min(busyInterval, this.#claimUse / 3)
+    if (this.#claimants.size > 0) return Math.min(busyInterval, this.#freshness / 3)
     return isBusy(this.#board, this.clock.now()) ? busyInterval : idleInterval
   }
 
@@ -207,7 +218,7 @@ export class SharedState implements PeerHost {
   /** Reads the board of the store, and writes it where this process knows more. */
   async #exchange(): Promise<void> {
     for (let attempt = 0; attempt < writeAttempts; attempt++) {
-      const before = await this.#storage.read()
+      const before = await this.#read()
       if (!this.#take(before)) {
         this.#repeats = 0
         return
@@ -222,6 +233,13 @@ export class SharedState implements PeerHost {
         return
       }
     }
+  }
+
+  async #read(): Promise<Buffer | undefined> {
+    const askedAt = this.clock.monotonic()
+    const board = await this.#storage.read()
+    this.#readAt = Math.max(this.#readAt, askedAt)
+    return board
   }
 
   /** Takes in what the store holds; whether this process knows more. */
@@ -266,10 +284,10 @@ export class SharedState implements PeerHost {
     try {
       const isGranted = await this.#storage.claim(claimOf(peer, opening))
       // Whoever had it before may have decided already.
-      const isAhead = this.#take(await this.#storage.read())
+      const isAhead = this.#take(await this.#read())
       this.#succeeded()
       if (isAhead) this.#readSoon()
-      if (isGranted) peer.granted(opening, askedAt + this.#storage.settleTime + this.#claimUse)
+      if (isGranted) peer.granted(opening, askedAt + this.#storage.settleTime + claimUse)
       else peer.refused(opening, this.clock.monotonic() + askAgainAfter)
     } catch (error) {
       // It may have been granted all the same: the next call asks again. Once the store is known to be down, none does.
@@ -280,14 +298,17 @@ export class SharedState implements PeerHost {
   }
 
   async #renewClaims(): Promise<void> {
-    const renewing = [...this.#claimants].filter((peer) => peer.isProbing || peer.isKeeping)
-    for (const peer of this.#claimants) if (!peer.hasClaim && !peer.isProbing) this.#claimants.delete(peer)
+    const claimants = [...this.#claimants]
+    const probing = claimants.filter((peer) => peer.isProbing)
+    const kept = claimants.filter((peer) => !peer.isProbing && peer.isKeeping).slice(0, mostKept)
+    for (const peer of claimants) if (!peer.hasClaim && !peer.isProbing) this.#claimants.delete(peer)
+    const renewing = [...probing, ...kept].filter((peer) => peer.timeOfClaim < renewBelow)
     await Promise.all(renewing.map((peer) => this.#renew(peer, peer.opening)))
   }
 
   async #renew(peer: SharedPeer, opening: number): Promise<void> {
     const askedAt = this.clock.monotonic()
-    if (await this.#storage.renew(claimOf(peer, opening))) peer.granted(opening, askedAt + this.#claimUse)
+    if (await this.#storage.renew(claimOf(peer, opening))) peer.granted(opening, askedAt + claimUse)
   }
 
   // The mode
