@@ -95,6 +95,12 @@ describe.each(subjects)('$name', (subject) => {
       expect(await bytesWith({ level: 9 }, coding)).toBeLessThan(await bytesWith({ level: 1 }, coding))
     })
 
+    test.each(['gzip', 'deflate'])('%s is of level 5 unless it is said otherwise', async (coding) => {
+      const byDefault = await bytesWith({}, coding)
+      expect(byDefault).toBe(await bytesWith({ level: 5 }, coding))
+      expect(byDefault).not.toBe(await bytesWith({ level: 6 }, coding))
+    })
+
     test('brotli and zstd have their own', async () => {
       const brotli = (quality: number) => ({ brotli: { params: { [constants.BROTLI_PARAM_QUALITY]: quality } } })
       const zstd = (level: number) => ({ zstd: { params: { [constants.ZSTD_c_compressionLevel]: level } } })
