@@ -179,7 +179,7 @@ describe.each(frameworks)('$name: the event stream', (framework) => {
       name: 'transition',
       data: { breaker: 'orders', from: 'closed', to: 'open', reason: 'consecutive-failures', counts: { failed: 1 } },
     })
-    await expect.poll(() => stream.refused(), { timeout: 5_000 }).toBe(20)
+    await expect.poll(() => stream.refused(), { timeout: 20_000 }).toBe(20)
     expect(stream.events().length).toBeLessThan(6)
     expect(stream.events()[1]).toMatchObject({
       name: 'rejected',
@@ -223,7 +223,9 @@ describe.each(frameworks)('$name: the event stream', (framework) => {
     channel('breakwater:breaker:mode').publish({ ...mode, namespace: 'shop' })
     for (let i = 0; i < 3; i++) await subject.request()
     const faults = () => stream.events().filter(({ name }) => name === 'fault')
-    await expect.poll(() => faults().reduce((sum, { data }) => sum + Number(data.count), 0), { timeout: 5_000 }).toBe(3)
+    await expect
+      .poll(() => faults().reduce((sum, { data }) => sum + Number(data.count), 0), { timeout: 20_000 })
+      .toBe(3)
     expect(stream.events()[0]).toEqual({ name: 'mode', data: { ...mode, namespace: 'shop' } })
     expect(stream.events().filter(({ name }) => name === 'mode')).toHaveLength(1)
     expect(faults()[0]?.data).toMatchObject({ breaker: 'orders', option: 'key', error: 'no such tenant' })

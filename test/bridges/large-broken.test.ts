@@ -44,7 +44,7 @@ describe.each(bridges)('$name: a large body that is damaged', (bridge) => {
       headers,
     }))
     await subject.request('/')
-    await vi.waitFor(() => expect(written.mock.settledResults[0]?.type).toBe('fulfilled'), 5000)
+    await vi.waitFor(() => expect(written.mock.settledResults[0]?.type).toBe('fulfilled'), 20_000)
     return subject
   }
 
@@ -93,7 +93,7 @@ describe.each(['koa', 'koa2'] as KoaRelease[])('%s, behind another layer', (rele
       context.body = Buffer.alloc(4 * MiB, 'a')
     })
     const isWritten = (): Promise<void> =>
-      vi.waitFor(() => expect(written.mock.settledResults[0]?.type).toBe('fulfilled'), 5000)
+      vi.waitFor(() => expect(written.mock.settledResults[0]?.type).toBe('fulfilled'), 20_000)
     return { app, store, isWritten, key: () => written.mock.calls[0]?.[0] as string }
   }
 

@@ -53,7 +53,7 @@ for (const [kind, make] of kinds) {
       const stored = await subject.request('/')
       expect(statusOf(stored)).toBe('fwd=uri-miss; stored')
       // Written behind the answer.
-      await vi.waitFor(() => expect(written.mock.settledResults[0]?.type).toBe('fulfilled'), 5000)
+      await vi.waitFor(() => expect(written.mock.settledResults[0]?.type).toBe('fulfilled'), 20_000)
       expect(whole).not.toHaveBeenCalled()
       return subject
     }
@@ -127,7 +127,7 @@ test('however often compression() waits for its client, it has one listener of o
   const { port, close } = await listen(app)
   const request = () => ask(port, '/', { headers: { 'accept-encoding': 'gzip' } })
   await request()
-  await vi.waitFor(async () => expect((await request()).headers['cache-status']).toMatch(/hit/), 5000)
+  await vi.waitFor(async () => expect((await request()).headers['cache-status']).toMatch(/hit/), 25_000)
   await close()
   process.off('warning', heard)
   expect(warnings).toEqual([])

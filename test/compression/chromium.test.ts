@@ -15,7 +15,7 @@ import {
 } from './client-apps.ts'
 
 /** A busy machine takes its time. */
-const busy = { interval: 5, timeout: 5_000 }
+const busy = { interval: 5, timeout: 20_000 }
 
 describeWithProgram('chromium', 'Chromium', () => {
   let browser: Browser

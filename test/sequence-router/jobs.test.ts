@@ -69,7 +69,7 @@ async function reaches({ get }: Subject, path: string, status: string): Promise<
       expect(known.status).toBe(status)
       return known
     },
-    { timeout: 5_000, interval: 10 },
+    { timeout: 20_000, interval: 10 },
   )
 }
 

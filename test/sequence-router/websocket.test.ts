@@ -326,7 +326,7 @@ async function untilStill(made: () => number): Promise<void> {
     await sleep(150)
     return made() > 0 && before === made()
   }
-  await expect.poll(isStill, { timeout: 5000 }).toBe(true)
+  await expect.poll(isStill, { timeout: 20_000 }).toBe(true)
 }
 
 /** There is no other way to a connection that is closed on one side. */

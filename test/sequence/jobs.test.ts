@@ -101,7 +101,7 @@ async function reaches(jobs: Jobs, { id }: Job, state: Partial<JobView['state']>
       expect(view?.state).toMatchObject(state)
       return view as JobView
     },
-    { timeout: 5_000, interval: 10 },
+    { timeout: 20_000, interval: 10 },
   )
 }
 

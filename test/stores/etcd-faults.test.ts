@@ -80,7 +80,7 @@ describeWithProgram('etcd', 'etcdStore whose way to etcd breaks', () => {
     await vi.waitFor(() => store.set('a', itemOf(10), minute), back)
     await store.clear()
     const leases = async () => ((await server.ask('lease/leases', {})).leases ?? []) as unknown[]
-    await expect.poll(leases, { timeout: 5_000 }).toEqual([])
+    await expect.poll(leases, { timeout: 20_000 }).toEqual([])
   })
 })
 

@@ -46,7 +46,7 @@ describeWithProgram('etcd', 'on one server', () => {
   let store: RemoteStore
   const create = (namespace: string) => etcdStore({ hosts: server.url, namespace, connectTimeout: 5 * second })
   const leases = async () => ((await server.ask('lease/leases', {})).leases ?? []) as { ID: string }[]
-  const noLeases = () => expect.poll(async () => (await leases()).length, { timeout: 5 * second }).toBe(0)
+  const noLeases = () => expect.poll(async () => (await leases()).length, { timeout: 20_000 }).toBe(0)
 
   beforeAll(async () => {
     server = await startEtcd()
@@ -100,7 +100,7 @@ describeWithProgram('etcd', 'on one server', () => {
     const own = store.capabilities!
     await Promise.all(Array.from({ length: 20 }, (_, i) => own.setIfAbsent('lock', Buffer.from(`${i}`), minute)))
     await Promise.all(Array.from({ length: 20 }, () => own.increment('count', 1, minute)))
-    await expect.poll(async () => (await leases()).length, { timeout: 5 * second }).toBe(2)
+    await expect.poll(async () => (await leases()).length, { timeout: 20_000 }).toBe(2)
     await store.clear()
     await noLeases()
   })

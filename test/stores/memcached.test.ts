@@ -131,7 +131,7 @@ describeWithProgram('memcached', 'on two servers', () => {
     await single.set('a', itemOf(1), 100)
     const [key = ''] = (await keysOf(servers[0]!, 'dropped:')).filter((name) => name.includes('{'))
     expect(key).not.toBe('')
-    await expect.poll(() => ask(servers[0]!, `get ${key}\r\n`, 'END\r\n'), { timeout: 5_000 }).toBe('END\r\n')
+    await expect.poll(() => ask(servers[0]!, `get ${key}\r\n`, 'END\r\n'), { timeout: 20_000 }).toBe('END\r\n')
     await single.close()
   })
 

@@ -170,7 +170,7 @@ describeWithProgram('initdb', 'a postgresStore whose server fails', () => {
     await expect(to.capabilities?.subscribe?.('channel', new Listener())).rejects.toThrow(StoreError)
     await server.restart()
     await expect.poll(() => listener.said, { timeout: 8000 }).toEqual(['connected', 'lost', 'connected'])
-    await vi.waitFor(async () => from.capabilities?.publish?.('channel', 'hello'), { timeout: 5000 })
+    await vi.waitFor(async () => from.capabilities?.publish?.('channel', 'hello'), { timeout: 20_000 })
     await expect.poll(() => listener.said.at(-1)).toBe('hello')
     await end?.()
   })

@@ -126,7 +126,7 @@ describeWithProgram('redis-server', 'behind sentinels', () => {
       else await master?.kill()
       await expect.poll(() => own.masterPort(), { timeout: 30_000 }).not.toBe(before)
       await expect
-        .poll(() => store.set('after', itemOf(10), minute).then(() => 'works', String), { timeout: 5000 })
+        .poll(() => store.set('after', itemOf(10), minute).then(() => 'works', String), { timeout: 20_000 })
         .toBe('works')
       isOver = true
       await Promise.all(workers)

@@ -77,7 +77,7 @@ async function start(answer?: (response: ServerResponse, calls: number) => void)
   const { port } = server.address() as AddressInfo
   const written = vi.spyOn(store, 'set')
   await buffer(await ask(port))
-  await vi.waitFor(() => expect(written.mock.settledResults[0]?.type).toBe('fulfilled'), 5000)
+  await vi.waitFor(() => expect(written.mock.settledResults[0]?.type).toBe('fulfilled'), 20_000)
   const pass = (ms: number): void => {
     passed += ms
   }

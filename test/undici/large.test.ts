@@ -30,7 +30,7 @@ test('a large body from the store that its reader has enough of is let go of', a
   const written = vi.spyOn(store, 'set')
   const agent = new Agent().compose(cache({ cache: new ResponseCache({ store, storeTimeout: 5000 }) }))
   await (await agent.request({ origin, path: '/', method: 'GET' })).body.dump({ limit: 5 * MiB })
-  await vi.waitFor(() => expect(written.mock.settledResults[0]?.type).toBe('fulfilled'), 5000)
+  await vi.waitFor(() => expect(written.mock.settledResults[0]?.type).toBe('fulfilled'), 20_000)
 
   const left = await agent.request({ origin, path: '/', method: 'GET' })
   expect(left.headers['cache-status']).toContain('hit')

@@ -16,9 +16,10 @@ export function watchReads(
   const reads = new ReadLog(exchange.request.authority, guard.ignore.size === 0 ? undefined : guard.ignore)
   exchange.reads = reads
   request[READS] = reads
-  const { headers } = request
+  const { headers, rawHeaders } = request
   setFields(request, reads.watch(headers))
-  watch(request, 'rawHeaders', reads, RAW_FIELDS, request.rawHeaders)
+  // One that did not come over a socket may have none.
+  if (Array.isArray(rawHeaders)) setRawFields(request, new Proxy(rawHeaders, new RawFieldsWatch(reads)))
   // What a parser makes of no Cookie field is the same for all who send none, and its absence is selected by.
   const isParsed = headers.cookie !== undefined || guard.ignore.has('cookie')
   watchPersonal(request, isParsed ? OF_PARSED : OF_REQUEST, reads)
@@ -30,6 +31,37 @@ export function setFields(request: IncomingMessage, headers: IncomingHttpHeaders
   if (request.httpVersionMajor === 2) {
     Object.defineProperty(request, 'headers', { value: headers, configurable: true, writable: true, enumerable: true })
   } else request.headers = headers
+}
+
+/** HTTP/2's has a getter for these, too. An accessor in their place would make a request slow to use: V8 gives up its shape. */
+function setRawFields(request: IncomingMessage, value: string[]): void {
+  if (request.httpVersionMajor === 2) {
+    Object.defineProperty(request, 'rawHeaders', { value, configurable: true, writable: true, enumerable: true })
+  } else request.rawHeaders = value
+}
+
+/** Proxy handler of the fields as they came. `headersDistinct` is made of them, too. */
+class RawFieldsWatch implements ProxyHandler<string[]> {
+  readonly #reads: ReadLog
+
+  constructor(reads: ReadLog) {
+    this.#reads = reads
+  }
+
+  get(fields: string[], name: string | symbol): unknown {
+    this.#reads.readRaw()
+    return Reflect.get(fields, name)
+  }
+
+  ownKeys(fields: string[]): (string | symbol)[] {
+    this.#reads.readRaw()
+    return Reflect.ownKeys(fields)
+  }
+
+  getOwnPropertyDescriptor(fields: string[], name: string | symbol): PropertyDescriptor | undefined {
+    this.#reads.readRaw()
+    return Reflect.getOwnPropertyDescriptor(fields, name)
+  }
 }
 
 /**
@@ -49,8 +81,7 @@ interface Watchable {
  */
 export function watchPersonal(holder: object, properties: readonly Personal[], reads: ReadLog): void {
   if (!Object.isExtensible(holder)) return
-  // Mostly there is none of them, and a constant name is looked up many times faster than one of a list.
-  const areUnset = !hasPersonal(holder) && !hasCookies(holder)
+  const areUnset = hasNone(holder)
   for (const property of properties) {
     const { name } = property
     if (areUnset || !(name in holder)) {
@@ -68,11 +99,41 @@ export function watchPersonal(holder: object, properties: readonly Personal[], r
   }
 }
 
-/** Watches `res.locals` or `ctx.state`, which template engines are given as a copy: that reads what is unset, too. */
+/**
+ * Watches `res.locals` or `ctx.state`, which template engines are given as a copy: that reads what is unset, too. Where
+ * nothing is set, a prototype that all of them share watches in the place of properties on each. A request could not do
+ * with one: sub-apps of Express give it others.
+ */
 export function watchLocals(holder: unknown, properties: readonly Personal[], reads: ReadLog): void {
   if (typeof holder !== 'object' || holder === null || !Object.isExtensible(holder)) return
-  watchPersonal(holder, properties, reads)
+  if (hasNone(holder)) {
+    note(holder, reads)
+    Object.setPrototypeOf(holder, watchfulPrototype(Object.getPrototypeOf(holder), properties))
+  } else watchPersonal(holder, properties, reads)
   Object.defineProperty(holder, COPIED, copied)
+}
+
+/** By what they inherit from, and by their properties; an object of our own in place of null. */
+const watchful = new WeakMap<object, Map<readonly Personal[], object>>()
+const NO_PROTOTYPE = {}
+
+function watchfulPrototype(prototype: object | null, properties: readonly Personal[]): object {
+  const key = prototype ?? NO_PROTOTYPE
+  const known = watchful.get(key) ?? new Map<readonly Personal[], object>()
+  watchful.set(key, known)
+  const made = known.get(properties) ?? Object.create(prototype, absences(properties))
+  known.set(properties, made)
+  return made
+}
+
+function absences(properties: readonly Personal[]): PropertyDescriptorMap {
+  const absent = properties.map(({ name, absent }) => [name, absent])
+  return Object.fromEntries(absent.filter(([, descriptor]) => descriptor !== undefined))
+}
+
+/** Mostly there is none of them, and a constant name is looked up many times faster than one of a list. */
+function hasNone(holder: object): boolean {
+  return !hasPersonal(holder) && !hasCookies(holder)
 }
 
 /** Names of those properties that are set, after those `found` already. An accessor counts as set: it is not run. */
@@ -110,19 +171,6 @@ function isSet(property: PropertyDescriptor | undefined): boolean {
   return property?.value !== undefined && property.value !== null
 }
 
-/** The fields as they came. `headersDistinct` is made of them, too. */
-const RAW_FIELDS: PropertyDescriptor = {
-  configurable: true,
-  enumerable: true,
-  get(this: Watchable) {
-    this[WATCHED]?.reads.readRaw()
-    return this[WATCHED]?.values.rawHeaders
-  },
-  set(this: Watchable, next: unknown) {
-    if (this[WATCHED] !== undefined) this[WATCHED].values.rawHeaders = next
-  },
-}
-
 function watch(
   holder: object & Watchable,
   name: string,
@@ -130,9 +178,13 @@ function watch(
   accessor: PropertyDescriptor,
   value?: unknown,
 ): void {
-  if (!Object.hasOwn(holder, WATCHED)) holder[WATCHED] = { reads, values: {} }
+  note(holder, reads)
   if (value !== undefined && holder[WATCHED] !== undefined) holder[WATCHED].values[name] = value
   Object.defineProperty(holder, name, accessor)
+}
+
+function note(holder: object & Watchable, reads: ReadLog): void {
+  if (!Object.hasOwn(holder, WATCHED)) holder[WATCHED] = { reads, values: {} }
 }
 
 /** One property in which other middleware keeps what belongs to one person. */
