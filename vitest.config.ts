@@ -23,9 +23,9 @@ export default defineConfig({
     // A hang ends, and a machine with much else to do does not fail.
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // As long as test/support/patience.ts gives.
+    // As long as test/support/set-up.ts gives.
     expect: { poll: { timeout: 20_000 } },
-    setupFiles: ['test/support/patience.ts'],
+    setupFiles: ['test/support/set-up.ts'],
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

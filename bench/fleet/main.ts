@@ -22,12 +22,13 @@ console.log(machine())
 const redis = await startRedis()
 process.env.BENCH_REDIS_URL = redis.url
 try {
-  const subjects = ['express-cache', 'express-tiers', 'express-redis'] as const
+  const subjects = ['express-cache', 'express-beside-redis', 'express-tiers', 'express-redis'] as const
   const hits = await measure({ name: 'fleet', bytes: 2048, kind: 'hit', subjects }, effort)
   const delays = await purgeDelays(redis.url, 20)
   const out = await outage(redis)
   console.table([
     row('hit through the near tier, Express', 1 / ratio(hits, 'express-tiers', 'express-cache'), 1.1, 'x a memory hit'),
+    row('of it, what having a connection to Redis is', 1 / ratio(hits, 'express-beside-redis', 'express-cache'), 1.1, ''),
     row('hit from Redis only, Express', 1 / ratio(hits, 'express-redis', 'express-cache'), 2, 'x a memory hit'),
     row('purge seen by another process, median', median(delays), 50, 'ms'),
     row('purge seen by another process, longest', Math.max(...delays), 50, 'ms'),

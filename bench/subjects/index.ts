@@ -9,6 +9,7 @@ export const SUBJECTS = {
   'express-ceiling': async (): Promise<Subject> => (await import('./ceilings.ts')).expressCeiling,
   'express-map': async (): Promise<Subject> => (await import('./map.ts')).expressMap,
   'express-redis': async (): Promise<Subject> => (await import('./express-stores.ts')).expressRedis,
+  'express-beside-redis': async (): Promise<Subject> => (await import('./express-stores.ts')).expressBesideRedis,
   'express-tiers': async (): Promise<Subject> => (await import('./express-stores.ts')).expressTiers,
   apicache: async (): Promise<Subject> => (await import('./apicache.ts')).expressApicache,
   koa: async (): Promise<Subject> => (await import('./koa-app.ts')).koaAlone,

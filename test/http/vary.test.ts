@@ -102,6 +102,10 @@ test('the canonical spelling stays as it is when it is normalised again', () => 
   )
 })
 
+test('of what has a quote without an end, the order stays', () => {
+  expect(normaliseSelecting('accept', 'b, ", ", "')).toBe('b,", ","')
+})
+
 test('neither order nor spacing of an Accept-Language says anything', () => {
   const range = fc.stringMatching(/^[a-z]{2}(-[A-Z]{2})?$/)
   const member = fc.tuple(range, fc.integer({ min: 0, max: 10 })).map(([tag, q]) => `${tag};q=${q / 10}`)

@@ -26,11 +26,22 @@ export function normaliseSelecting(name: string, value: FieldValue): string | un
 
 /** By weight, then by name: the order in which equals are listed says nothing (RFC 9110 section 12.4.2). */
 const canonicalPreferences = memoised((text) => {
+  // In another order, a quote without an end would take in others than those behind it.
+  if (hasOpenQuote(text)) return withoutWhitespace(text)
   const members = parsePreferences(text).sort(
     (a, b) => (b.weight || 0) - (a.weight || 0) || (a.text < b.text ? -1 : Number(a.text > b.text)),
   )
   return [...new Set(members.map((member) => member.text))].join(',')
 })
+
+function hasOpenQuote(text: string): boolean {
+  for (let quote = text.indexOf('"'); quote !== -1; ) {
+    const end = quotedEnd(text, quote)
+    if (end === -1) return true
+    quote = text.indexOf('"', end)
+  }
+  return false
+}
 
 /** Leaves out whitespace around separators; inside quoted-strings and between words it stays. */
 function withoutWhitespace(text: string): string {

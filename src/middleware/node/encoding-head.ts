@@ -56,18 +56,27 @@ export function judgeEncoding(
 ): Verdict {
   if (owner.compress === false) return UNTOUCHED
   const { status } = head
+  if (status === 304) return judgeNotModified(response, head)
+  const type = fieldOf(response, head, 'content-type')
+  const isAllowed = (): boolean => rules.allows(request, response, owner, type)
+  // Most of what is not encoded shows it by its type. A filter is asked about nothing that could not be encoded.
+  if (!rules.hasFilter && !isAllowed()) return UNTOUCHED
   const cacheControl = fieldOf(response, head, 'cache-control')
   const contentEncoding = fieldOf(response, head, 'content-encoding')
-  if (status === 304) return isEncodable({ ...ANY, contentEncoding, cacheControl }) ? NOT_MODIFIED : UNTOUCHED
   const contentRange = fieldOf(response, head, 'content-range')
   if (!isEncodable({ status, contentEncoding, contentRange, cacheControl })) return UNTOUCHED
-  const type = fieldOf(response, head, 'content-type')
-  if (!rules.allows(request, response, owner, type)) return UNTOUCHED
+  if (rules.hasFilter && !isAllowed()) return UNTOUCHED
   const choice = choose(rules.compressor.negotiate(acceptEncoding()), status)
   if (choice.kind !== 'encode') return choice
   const length = lengthOf(fieldOf(response, head, 'content-length'))
   const isSmall = length !== undefined && length < rules.compressor.settings.threshold
   return isSmall && !choice.isForced ? IDENTITY : { ...choice, type, length }
+}
+
+function judgeNotModified(response: ServerResponse, head: HeadArguments): Verdict {
+  const cacheControl = fieldOf(response, head, 'cache-control')
+  const contentEncoding = fieldOf(response, head, 'content-encoding')
+  return isEncodable({ ...ANY, contentEncoding, cacheControl }) ? NOT_MODIFIED : UNTOUCHED
 }
 
 /** Any answer with content. */

@@ -14,6 +14,8 @@ export interface HeadArguments {
 
 /** Reads the arguments of `writeHead(status, [reason], [headers])`; headers may be an object, flat pairs or pairs. */
 export function headArguments(args: readonly unknown[]): HeadArguments {
+  // As frameworks call it.
+  if (args.length === 1) return { status: Number(args[0]), reason: undefined, fields: undefined }
   const [status, second, third] = args
   const reason = typeof second === 'string' ? second : undefined
   const given = typeof second === 'string' ? third : (third ?? second)
