@@ -42,9 +42,13 @@ const claimUse = 3_000
 const renewBelow = 2_000
 /** So many claims are kept at once for those who call seldom. */
 const mostKept = 100
+/** An answer later than this, ms, is none: the claim would be over before it is renewed. */
+const latestClaim = claimUse / 2
 /** How long after the board was read probes may begin, at most and at least. */
 const longestFreshness = 3_000
 const shortestFreshness = 200
+/** And so many times as long as the reading took: until the next one is there, with a claim renewed before it. */
+const readingsFresh = 4
 /** Between two questions for a claim that another has. */
 const askAgainAfter = 1_000
 
@@ -85,8 +89,8 @@ export class SharedState implements PeerHost {
   /** What the store held when it was read or written last, if it is certain. */
   #seen: Buffer | undefined
   #mode: SharingMode
-  /** When the board was asked for that this process goes by, monotonic ms. */
-  #readAt = Number.NEGATIVE_INFINITY
+  /** How long the board that this process goes by tells of every opening that may be probed, monotonic ms. */
+  #freshUntil = Number.NEGATIVE_INFINITY
   #failures = 0
   #failedAt = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
@@ -117,7 +121,7 @@ export class SharedState implements PeerHost {
   }
 
   get isFresh(): boolean {
-    return this.clock.monotonic() < this.#readAt + this.#freshness
+    return this.clock.monotonic() < this.#freshUntil
   }
 
   created(breaker: CircuitBreaker): void {
@@ -146,6 +150,8 @@ export class SharedState implements PeerHost {
 
   askForProbe(peer: SharedPeer): void {
     this.#claimants.add(peer)
+    // While nothing is under way the board is seldom read: too seldom for who is to probe.
+    if (this.#turn === undefined) this.#schedule(this.#nextDelay())
     void this.#claim(peer, peer.opening)
   }
 
@@ -238,7 +244,8 @@ export class SharedState implements PeerHost {
   async #read(): Promise<Buffer | undefined> {
     const askedAt = this.clock.monotonic()
     const board = await this.#storage.read()
-    this.#readAt = Math.max(this.#readAt, askedAt)
+    const took = this.clock.monotonic() - askedAt
+    this.#freshUntil = Math.max(this.#freshUntil, askedAt + this.#freshness + readingsFresh * took)
     return board
   }
 
@@ -287,11 +294,14 @@ export class SharedState implements PeerHost {
       const isAhead = this.#take(await this.#read())
       this.#succeeded()
       if (isAhead) this.#readSoon()
-      if (isGranted) peer.granted(opening, askedAt + this.#storage.settleTime + claimUse)
-      else peer.refused(opening, this.clock.monotonic() + askAgainAfter)
+      const now = this.clock.monotonic()
+      const settledAt = askedAt + this.#storage.settleTime
+      if (!isGranted) peer.refused(opening, now + askAgainAfter)
+      else if (now < settledAt + latestClaim) peer.granted(opening, settledAt + claimUse)
+      else peer.unanswered(opening)
     } catch (error) {
       // It may have been granted all the same: the next call asks again. Once the store is known to be down, none does.
-      peer.refused(opening, this.clock.monotonic())
+      peer.unanswered(opening)
       this.#failed(error)
       this.#readSoon()
     }
