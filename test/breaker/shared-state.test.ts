@@ -366,6 +366,22 @@ describe('with a store that is', () => {
     expect(waited).toBeGreaterThan(40_000)
   })
 
+  test('called seldom, a probe that succeeds is the end of its claim', async () => {
+    const breaker = start().registry.of('a')
+    breaker.enter().fail()
+    await pass(60_000)
+    for (let calls = 0; calls < 2; calls++) {
+      expect(canEnter(breaker)).toBe(false)
+      await pass(600_000)
+    }
+    expect(renewals).toBeGreaterThan(100)
+    expect([canEnter(breaker), breaker.state]).toEqual([true, 'closed'])
+    await pass(6_000)
+    reads = renewals = 0
+    await pass(60_000)
+    expect([reads, renewals]).toEqual([12, 0])
+  })
+
   test('called seldom for a thousand upstreams that are gone, it is told of a hundred claims a second at most', async () => {
     const { registry } = start()
     const breakers = Array.from({ length: 1_000 }, (_, i) => registry.of(`host ${i}`))

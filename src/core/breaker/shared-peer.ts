@@ -183,9 +183,10 @@ export class SharedPeer implements BreakerCollaborator {
   }
 
   #tellCircuit(record: BreakerRecord): void {
+    // Once the probe has decided, it is not to be kept from others, or in the store, any more.
+    if (record.state !== 'half-open') this.#forgetClaim()
     if (record.state === 'open') {
       this.#opening = record.generation
-      this.#forgetClaim()
       this.#claim = this.#handicapAfter(record)
     }
     this.#isFollowing = record.state !== 'closed'
