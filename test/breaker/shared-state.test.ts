@@ -400,6 +400,22 @@ describe('with a store that is', () => {
     expect(callAll()).toBe(100)
   })
 
+  test('called seldom, and hung for hours: what is kept there makes no further calls that never end', async () => {
+    const { registry, client } = start()
+    const breakers = Array.from({ length: 100 }, (_, i) => registry.of(`host ${i}`))
+    for (const breaker of breakers) breaker.enter().fail()
+    await pass(2_000)
+    breakers.map(canEnter)
+    await pass(2 * 3_600_000)
+    breakers.map(canEnter)
+    await pass(2_000)
+    client.fault = 'hung'
+    renewals = 0
+    await pass(3_600_000)
+    expect(registry.mode).toBe('local')
+    expect(renewals).toBeLessThan(1_000)
+  })
+
   test('what is open when everything stops is not open for those who start long after', async () => {
     const { registry } = start()
     registry.of('a').enter().fail()

@@ -198,7 +198,7 @@ export class SharedState implements PeerHost {
 
   #nextDelay(): number {
     if (this.#mode === 'local') {
-      if (this.#calls.areStuck) return stuckInterval
+      if (this.#isStuck) return stuckInterval
       return Math.min(busyInterval * 2 ** (this.#failures - failuresToLocal), longestRetryInterval)
     }
     if (this.#failures > 0) return retryInterval
@@ -209,10 +209,15 @@ export class SharedState implements PeerHost {
     return isBusy(this.#board, this.clock.now()) ? busyInterval : idleInterval
   }
 
+  /** Whether each further call is likely to hang for ever as well: only one is made now and then. */
+  get #isStuck(): boolean {
+    return this.#mode === 'local' && this.#calls.areStuck
+  }
+
   /** Never rejects. */
   async #run(): Promise<void> {
     try {
-      await this.#renewClaims()
+      if (!this.#isStuck) await this.#renewClaims()
       await this.#exchange()
       this.#succeeded()
       this.#listen()
