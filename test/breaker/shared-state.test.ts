@@ -152,6 +152,18 @@ describe('with a store that is', () => {
     expect(other.registry.of('b900').state).toBe('closed')
   })
 
+  test('however many may be probed at once, what is open is read a few times', async () => {
+    const { registry } = start()
+    const breakers = Array.from({ length: 900 }, (_, i) => registry.of(`b${i}`))
+    for (const breaker of breakers) breaker.enter().fail()
+    await pass(2_000)
+    reads = 0
+    breakers.map(canEnter)
+    await pass(50)
+    expect(breakers.filter(canEnter)).toHaveLength(900)
+    expect(reads).toBeLessThan(10)
+  })
+
   test.each(['refused', 'hung', 'lost'] as const)(
     '%s, each goes on alone, says so, and shares again when it is back',
     async (fault) => {
