@@ -378,6 +378,17 @@ describe('with a store that is', () => {
     expect(waited).toBeGreaterThan(40_000)
   })
 
+  test('called every few hours by one: another that is called often does not wait for that', async () => {
+    const [seldom, often] = (await openBoth()) as [CircuitBreaker, CircuitBreaker]
+    expect(canEnter(seldom)).toBe(false)
+    await pass(6 * 3_600_000)
+    expect(canEnter(seldom)).toBe(false)
+    await pass(1_000)
+    const calls = await callsUntilProbe(often, 500)
+    expect(calls).toBeGreaterThan(100)
+    expect(calls).toBeLessThan(200)
+  })
+
   test('called seldom, a probe that succeeds is the end of its claim', async () => {
     const breaker = start().registry.of('a')
     breaker.enter().fail()

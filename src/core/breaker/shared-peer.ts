@@ -37,6 +37,11 @@ const callsKept = 2
  * while, such as one that is full or a replica, and then nothing else says that it is not good for claims.
  */
 const mostUnanswered = 3
+/**
+ * And after so many refusals, a second apart, while nobody probes: whoever has leave keeps it for calls that may come in
+ * hours, or not at all any more.
+ */
+const mostRefused = 60
 
 const noClaim: Claim = { type: 'none' }
 
@@ -58,6 +63,8 @@ export class SharedPeer implements BreakerCollaborator {
   #keep = shortestKeep
   /** How often the probe of this opening was asked for without an answer. */
   #unanswered = 0
+  /** How often another had it and did not use it. */
+  #refused = 0
   /** What was heeded last of each kind. */
   #circuit: SharedCircuit | undefined
   #hint: BreakerRecord | undefined
@@ -131,7 +138,7 @@ export class SharedPeer implements BreakerCollaborator {
     // Who has nobody to ask decides alone.
     if (!this.#isFollowing || this.#host.mode === 'local') return true
     const claim = this.#claim
-    const isAlone = this.#unanswered >= mostUnanswered
+    const isAlone = this.#unanswered >= mostUnanswered || this.#refused >= mostRefused
     if (claim.type === 'asked') return isAlone
     const now = this.#now()
     const isOver = claim.type === 'none' || now >= claim.until
@@ -154,7 +161,9 @@ export class SharedPeer implements BreakerCollaborator {
 
   /** No leave for this opening; to be asked for again then. */
   refused(opening: number, until: number): void {
-    if (this.#isStillFor(opening)) this.#claim = { type: 'refused', until }
+    if (!this.#isStillFor(opening)) return
+    if (this.#link?.record().state === 'open') this.#refused++
+    this.#claim = { type: 'refused', until }
   }
 
   /** The store did not say, or too late: the next call asks again. */
@@ -251,5 +260,6 @@ export class SharedPeer implements BreakerCollaborator {
     this.#claim = noClaim
     this.#askedAt = Infinity
     this.#unanswered = 0
+    this.#refused = 0
   }
 }
