@@ -50,6 +50,20 @@ describe('a registry', () => {
     expect(registry.list().map(({ name }) => name)).toEqual(['new'])
   })
 
+  test('told when to forget, drops a circuit whose probe was broken off, and that nobody has asked for since', () => {
+    const registry = new BreakerRegistry({ ...settings, maxBreakers: 1, openDuration: 5_000, forgetOpenAfter: 60_000 })
+    const gone = registry.of('gone')
+    gone.enter().fail()
+    clock.pass(30_000)
+    gone.enter().release()
+    clock.pass(59_999)
+    registry.of('new')
+    expect(registry.get('gone')?.state).toBe('half-open')
+    clock.pass(1)
+    registry.of('new')
+    expect(registry.list().map(({ name }) => name)).toEqual(['new'])
+  })
+
   test('without room for a key lets its calls through, whatever they end with', () => {
     const registry = new BreakerRegistry({ ...settings, maxBreakers: 1, maxConcurrent: 1 })
     registry.of('open').enter().fail()

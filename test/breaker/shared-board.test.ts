@@ -172,6 +172,8 @@ test.each<Telltale>([
   expect(whatToTell({ ...circuit, ...change }, isFollowing, sharing)).toBe(telling)
 })
 
+const half = { state: 'half-open', openForMs: 0 } as const
+
 test.each<[string, Partial<SharedCircuit>, 'closed' | 'open' | 'half-open', boolean, string]>([
   ['an opening', {}, 'closed', false, 'adopt'],
   ['an opening of long ago', { at: now - 15_001 }, 'closed', false, 'note'],
@@ -179,8 +181,9 @@ test.each<[string, Partial<SharedCircuit>, 'closed' | 'open' | 'half-open', bool
   ['the closing of what was followed', { state: 'closed' }, 'open', true, 'adopt'],
   ['the closing of what was not', { state: 'closed' }, 'open', false, 'note'],
   ['a closing, while closed', { state: 'closed' }, 'closed', false, 'note'],
-  ["another's probe", { state: 'half-open', openForMs: 0 }, 'open', true, 'adopt'],
-  ["another's probe, while probing as well", { state: 'half-open', openForMs: 0 }, 'half-open', true, 'note'],
+  ["another's probe", half, 'open', true, 'adopt'],
+  ["another's probe, while probing as well", half, 'half-open', true, 'note'],
+  ["another's probe for a later opening, while probing", { ...half, opening: 9 }, 'half-open', true, 'adopt'],
 ])('%s is heeded as it should be', (_, change, state, isFollowing, heeding) => {
-  expect(whatToHeed({ ...circuit, ...change }, { state, isFollowing }, now)).toBe(heeding)
+  expect(whatToHeed({ ...circuit, ...change }, { state, isFollowing, opening: circuit.opening }, now)).toBe(heeding)
 })

@@ -62,6 +62,14 @@ function canEnter(breaker: CircuitBreaker): boolean {
   }
 }
 
+function permitOf(breaker: CircuitBreaker): Permit | undefined {
+  try {
+    return breaker.enter()
+  } catch {
+    return undefined
+  }
+}
+
 /** By the Date that is faked. */
 const fakedClock = { now: () => Date.now(), monotonic: () => Date.now() }
 
@@ -70,26 +78,33 @@ describe('with a store that is', () => {
   let registries: BreakerRegistry[]
   let reads: number
   let renewals: number
+  let isReadOnly: boolean
 
-  const start = (): { registry: BreakerRegistry; client: SimulatedClient } => {
-    const client = new SimulatedClient(server, () => 2)
+  const start = (
+    options: BreakerRegistryOptions = {},
+    latency = 2,
+  ): { registry: BreakerRegistry; client: SimulatedClient } => {
+    const client = new SimulatedClient(server, () => latency)
     const store = client.store(true)
-    const { read, compareAndSwap: swap } = store.capabilities ?? {}
+    const { read, setIfAbsent, compareAndSwap: swap } = store.capabilities ?? {}
     const counted = {
       ...store.capabilities,
       read: (key: string) => {
         reads++
         return read?.(key)
       },
+      setIfAbsent: (...of: Parameters<NonNullable<typeof setIfAbsent>>) =>
+        isReadOnly ? Promise.reject(new Error('read only')) : setIfAbsent?.(...of),
       compareAndSwap: (...of: Parameters<NonNullable<typeof swap>>) => {
         if (of[1].equals(of[2] ?? NOTHING)) renewals++
-        return swap?.(...of)
+        return isReadOnly ? Promise.reject(new Error('read only')) : swap?.(...of)
       },
     }
     const registry = new BreakerRegistry({
       ...steady,
       clock: fakedClock,
       store: { ...store, capabilities: counted } as typeof store,
+      ...options,
     })
     registries.push(registry)
     return { registry, client }
@@ -104,6 +119,7 @@ describe('with a store that is', () => {
     registries = []
     reads = 0
     renewals = 0
+    isReadOnly = false
   })
   afterEach(async () => {
     const closing = Promise.all(registries.map((registry) => registry.close()))
@@ -134,6 +150,18 @@ describe('with a store that is', () => {
     await pass(5_000)
     for (let i = 0; i < 900; i++) expect(other.registry.of(`b${i}`).state).toBe('open')
     expect(other.registry.of('b900').state).toBe('closed')
+  })
+
+  test('however many may be probed at once, what is open is read a few times', async () => {
+    const { registry } = start()
+    const breakers = Array.from({ length: 900 }, (_, i) => registry.of(`b${i}`))
+    for (const breaker of breakers) breaker.enter().fail()
+    await pass(2_000)
+    reads = 0
+    breakers.map(canEnter)
+    await pass(50)
+    expect(breakers.filter(canEnter)).toHaveLength(900)
+    expect(reads).toBeLessThan(10)
   })
 
   test.each(['refused', 'hung', 'lost'] as const)(
@@ -244,6 +272,97 @@ describe('with a store that is', () => {
     },
   )
 
+  /** Calls every so many ms until one is the probe; how many it took. */
+  const callsUntilProbe = async (breaker: CircuitBreaker, every: number): Promise<number> => {
+    for (let calls = 1; calls <= 200; calls++) {
+      try {
+        const permit = breaker.enter()
+        expect(permit.kind).toBe('probe')
+        permit.fail()
+        return calls
+      } catch (error) {
+        expect(error).toBeInstanceOf(CircuitOpenError)
+      }
+      await pass(every)
+    }
+    return Infinity
+  }
+
+  test.each([700, 1_500, 2_500, 4_000])(
+    'called every %d ms after a long time without a call: a probe goes at the third call at the latest',
+    async (every) => {
+      const breaker = start().registry.of('a')
+      breaker.enter().fail()
+      for (let offset = 0; offset < 5_000; offset += 450) {
+        await pass(120_000 + offset)
+        expect(await callsUntilProbe(breaker, every)).toBeLessThanOrEqual(3)
+      }
+    },
+  )
+
+  test.each([20, 1_500, 30_000])(
+    'full, so that it can be read and nothing can be written: called every %d ms, who only heard of it probes alone',
+    async (every) => {
+      const [one, two] = [start(), start()]
+      one.registry.of('a').enter().fail()
+      await pass(6_000)
+      const breaker = two.registry.of('a')
+      expect(breaker.state).toBe('open')
+      isReadOnly = true
+      expect(await callsUntilProbe(breaker, every)).toBeLessThanOrEqual(20)
+      await pass(5_000)
+      expect(two.registry.mode).toBe('local')
+      isReadOnly = false
+      await pass(20_000)
+      expect(two.registry.mode).toBe('atomic')
+      const probers = await callBoth([one.registry.of('a'), breaker], 5_000)
+      expect(probers).toHaveLength(1)
+    },
+  )
+
+  test.each([
+    [250, { jitter: 1, storeTimeout: 1_000 }],
+    [450, { openDuration: 500, storeTimeout: 500 }],
+    [900, { storeTimeout: 1_000 }],
+    [1_350, { openDuration: 5_000, storeTimeout: 1_500 }],
+  ])('slow, %d ms for each call, which with %o is in time: there is a probe all the same', async (latency, options) => {
+    const breaker = start(options, latency).registry.of('a')
+    await pass(10_000)
+    breaker.enter().fail()
+    await pass(20_000)
+    expect(await callsUntilProbe(breaker, 100)).toBeLessThan(200)
+    await pass(60_000)
+    expect(await callsUntilProbe(breaker, 7_000)).toBeLessThanOrEqual(5)
+  })
+
+  test('out of reach for a prober until another probes for the next opening: the first probe decides nothing', async () => {
+    const [one, two] = [start({ probeTimeout: 60_000 }), start({ probeTimeout: 60_000 })]
+    const [a, b] = [one.registry.of('a'), two.registry.of('a')]
+    a.enter().fail()
+    await pass(6_000)
+    expect(permitOf(a)).toBe(undefined)
+    await pass(50)
+    const first = permitOf(a)
+    expect(first?.kind).toBe('probe')
+    await pass(2_000)
+    one.client.fault = 'refused'
+    await pass(6_000)
+    expect(await callsUntilProbe(b, 100)).toBeLessThan(20)
+    await pass(2_000)
+    expect(permitOf(b)).toBe(undefined)
+    await pass(50)
+    const second = permitOf(b)
+    expect(second?.kind).toBe('probe')
+    one.client.fault = 'none'
+    await pass(10_000)
+    expect([a.state, b.state]).toEqual(['half-open', 'half-open'])
+    first?.succeed()
+    expect(a.state).toBe('half-open')
+    second?.succeed()
+    await pass(6_000)
+    expect([a.state, b.state]).toEqual(['closed', 'closed'])
+  })
+
   test('called seldom by one that calls no more: another probes after twice the time between its calls', async () => {
     const [gone, other] = (await openBoth()) as [CircuitBreaker, CircuitBreaker]
     expect(canEnter(gone)).toBe(false)
@@ -257,6 +376,33 @@ describe('with a store that is', () => {
       expect(waited).toBeLessThan(60_000)
     }
     expect(waited).toBeGreaterThan(40_000)
+  })
+
+  test('called every few hours by one: another that is called often does not wait for that', async () => {
+    const [seldom, often] = (await openBoth()) as [CircuitBreaker, CircuitBreaker]
+    expect(canEnter(seldom)).toBe(false)
+    await pass(6 * 3_600_000)
+    expect(canEnter(seldom)).toBe(false)
+    await pass(1_000)
+    const calls = await callsUntilProbe(often, 500)
+    expect(calls).toBeGreaterThan(100)
+    expect(calls).toBeLessThan(200)
+  })
+
+  test('called seldom, a probe that succeeds is the end of its claim', async () => {
+    const breaker = start().registry.of('a')
+    breaker.enter().fail()
+    await pass(60_000)
+    for (let calls = 0; calls < 2; calls++) {
+      expect(canEnter(breaker)).toBe(false)
+      await pass(600_000)
+    }
+    expect(renewals).toBeGreaterThan(100)
+    expect([canEnter(breaker), breaker.state]).toEqual([true, 'closed'])
+    await pass(6_000)
+    reads = renewals = 0
+    await pass(60_000)
+    expect([reads, renewals]).toEqual([12, 0])
   })
 
   test('called seldom for a thousand upstreams that are gone, it is told of a hundred claims a second at most', async () => {
@@ -275,6 +421,22 @@ describe('with a store that is', () => {
     expect(renewals).toBeLessThanOrEqual(1_000)
     await pass(9_000)
     expect(callAll()).toBe(100)
+  })
+
+  test('called seldom, and hung for hours: what is kept there makes no further calls that never end', async () => {
+    const { registry, client } = start()
+    const breakers = Array.from({ length: 100 }, (_, i) => registry.of(`host ${i}`))
+    for (const breaker of breakers) breaker.enter().fail()
+    await pass(2_000)
+    breakers.map(canEnter)
+    await pass(2 * 3_600_000)
+    breakers.map(canEnter)
+    await pass(2_000)
+    client.fault = 'hung'
+    renewals = 0
+    await pass(3_600_000)
+    expect(registry.mode).toBe('local')
+    expect(renewals).toBeLessThan(1_000)
   })
 
   test('what is open when everything stops is not open for those who start long after', async () => {

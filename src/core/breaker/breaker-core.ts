@@ -91,14 +91,17 @@ export class BreakerCore implements PermitOwner {
     return circuit.type === 'open' ? this.#wallClock(opensUntil(circuit)) : undefined
   }
 
-  /** Whether nothing would be lost with it. An open one is idle `openFor` ms after its period, if nobody called. */
+  /**
+   * Whether nothing would be lost with it. An open one is idle `openFor` ms after its period, if nobody called, and a
+   * half-open one so long after its first probe, which may have been broken off and the last call there was.
+   */
   isIdle(openFor: number): boolean {
     if (this.#override !== undefined) return false
     const { failed, slow, inFlight } = this.counts()
     if (inFlight > 0) return false
     const circuit = this.circuit()
-    if (circuit.type === 'open') return this.#now() - opensUntil(circuit) >= openFor
-    return circuit.type === 'closed' && this.attempt() === 0 && failed + slow === 0
+    if (circuit.type === 'closed') return this.attempt() === 0 && failed + slow === 0
+    return this.#now() - (circuit.type === 'open' ? opensUntil(circuit) : circuit.since) >= openFor
   }
 
   /** A permit or the refusal, which is not thrown here: throwing takes longer than all the rest. */

@@ -270,7 +270,7 @@ export function tryEnter(breaker: CircuitBreaker): Permit | CircuitOpenError {
 
 /**
  * Whether nothing would be lost with it: no override, nothing under way, and closed without a fault in its window and
- * without attempts, or open and not called within `openFor` ms after its period ended.
+ * without attempts, or open and not called within `openFor` ms after its period ended, or half-open for so long.
  */
 export function isIdle(breaker: CircuitBreaker, openFor: number): boolean {
   return coreOf(breaker).isIdle(openFor)

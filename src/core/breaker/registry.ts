@@ -16,7 +16,8 @@ export interface BreakerRegistryOptions extends Omit<CircuitBreakerOptions, 'nam
   /** How many breakers it holds. Default 10,000. */
   readonly maxBreakers?: number | undefined
   /**
-   * An open breaker that nobody called within so many ms after its period ended may be dropped too when room is needed.
+   * An open breaker that nobody called within so many ms after its period ended may be dropped too when room is needed,
+   * and a half-open one so long after its first probe, where nothing is under way.
    * For keys without end, some of which are dead for good: nothing closes those, so they fill the registry. Default
    * Infinity: only idle closed breakers are dropped.
    */

@@ -35,19 +35,20 @@ export function whatToTell(
 }
 
 /**
- * `own`: the state here, and whether it is that of the shared circuit; `now` in epoch ms. What is noted is not followed,
- * but decisions made here come after it.
+ * `own`: the state here, whether it is that of the shared circuit, and of which opening; `now` in epoch ms. What is
+ * noted is not followed, but decisions made here come after it.
  */
 export function whatToHeed(
   circuit: SharedCircuit,
-  own: { readonly state: BreakerState; readonly isFollowing: boolean },
+  own: { readonly state: BreakerState; readonly isFollowing: boolean; readonly opening: number },
   now: number,
 ): Heeding {
   // What this process opened by itself, it closes by itself.
   if (circuit.state === 'closed') return own.isFollowing ? 'adopt' : 'note'
   if (own.state === 'closed' && isPast(circuit, now)) return 'note'
-  // The probes of this process go on.
-  return own.isFollowing && own.state === 'half-open' && circuit.state === 'half-open' ? 'note' : 'adopt'
+  // The probes of this process go on, unless others have opened since and probe for that.
+  const isSame = own.isFollowing && own.state === circuit.state && own.opening === circuit.opening
+  return isSame && circuit.state === 'half-open' ? 'note' : 'adopt'
 }
 
 /**

@@ -32,6 +32,16 @@ const longestHandicap = 1_000
 /** How long a claim is kept for the next call: so long, ms, or so many of the times between two calls. */
 const shortestKeep = 3_000
 const callsKept = 2
+/**
+ * After asking so often for one opening without an answer it decides alone. The store may be good for reading all the
+ * while, such as one that is full or a replica, and then nothing else says that it is not good for claims.
+ */
+const mostUnanswered = 3
+/**
+ * And after so many refusals, a second apart, while nobody probes: whoever has leave keeps it for calls that may come in
+ * hours, or not at all any more.
+ */
+const mostRefused = 60
 
 const noClaim: Claim = { type: 'none' }
 
@@ -51,6 +61,10 @@ export class SharedPeer implements BreakerCollaborator {
   #askedAt = Infinity
   /** How long a claim is kept for the next call. */
   #keep = shortestKeep
+  /** How often the probe of this opening was asked for without an answer. */
+  #unanswered = 0
+  /** How often another had it and did not use it. */
+  #refused = 0
   /** What was heeded last of each kind. */
   #circuit: SharedCircuit | undefined
   #hint: BreakerRecord | undefined
@@ -124,7 +138,8 @@ export class SharedPeer implements BreakerCollaborator {
     // Who has nobody to ask decides alone.
     if (!this.#isFollowing || this.#host.mode === 'local') return true
     const claim = this.#claim
-    if (claim.type === 'asked') return false
+    const isAlone = this.#unanswered >= mostUnanswered || this.#refused >= mostRefused
+    if (claim.type === 'asked') return isAlone
     const now = this.#now()
     const isOver = claim.type === 'none' || now >= claim.until
     if (!isOver) return claim.type === 'granted' && this.#host.isFresh
@@ -133,7 +148,7 @@ export class SharedPeer implements BreakerCollaborator {
     this.#askedAt = now
     this.#claim = { type: 'asked' }
     this.#host.askForProbe(this)
-    return false
+    return isAlone
   }
 
   /** Leave to probe for an opening until then, monotonic ms. */
@@ -141,11 +156,21 @@ export class SharedPeer implements BreakerCollaborator {
     if (!this.#isStillFor(opening)) return
     const kept = this.#claim.type === 'granted' ? this.#claim.kept : Math.max(until, this.#askedAt + this.#keep)
     this.#claim = { type: 'granted', until, kept }
+    this.#unanswered = 0
   }
 
   /** No leave for this opening; to be asked for again then. */
   refused(opening: number, until: number): void {
-    if (this.#isStillFor(opening)) this.#claim = { type: 'refused', until }
+    if (!this.#isStillFor(opening)) return
+    if (this.#link?.record().state === 'open') this.#refused++
+    this.#claim = { type: 'refused', until }
+  }
+
+  /** The store did not say, or too late: the next call asks again. */
+  unanswered(opening: number): void {
+    if (!this.#isStillFor(opening)) return
+    this.#claim = { type: 'refused', until: this.#now() }
+    this.#unanswered++
   }
 
   /** Takes in what is new of what others say. */
@@ -167,10 +192,11 @@ export class SharedPeer implements BreakerCollaborator {
   }
 
   #tellCircuit(record: BreakerRecord): void {
+    // Once the probe has decided, it is not to be kept from others, or in the store, any more.
+    if (record.state !== 'half-open') this.#forgetClaim()
     if (record.state === 'open') {
       this.#opening = record.generation
       this.#claim = this.#handicapAfter(record)
-      this.#askedAt = Infinity
     }
     this.#isFollowing = record.state !== 'closed'
     this.#circuit = { ...record, opening: this.#opening }
@@ -219,17 +245,21 @@ export class SharedPeer implements BreakerCollaborator {
     const { state } = link.record()
     // Looking may have ended a lease: what was decided by that is told, and later than this.
     if (this.#circuit !== circuit) return
-    const own = { state, isFollowing: this.#isFollowing }
+    const own = { state, isFollowing: this.#isFollowing, opening: this.#opening }
     if (whatToHeed(circuit, own, this.#host.clock.now()) === 'note') return
     this.#follow(link.adopt(circuit) && circuit.state !== 'closed', circuit.opening)
   }
 
   #follow(isFollowing: boolean, opening: number): void {
-    if (opening !== this.#opening || !isFollowing) {
-      this.#claim = noClaim
-      this.#askedAt = Infinity
-    }
+    if (opening !== this.#opening || !isFollowing) this.#forgetClaim()
     this.#isFollowing = isFollowing
     this.#opening = opening
+  }
+
+  #forgetClaim(): void {
+    this.#claim = noClaim
+    this.#askedAt = Infinity
+    this.#unanswered = 0
+    this.#refused = 0
   }
 }

@@ -42,9 +42,13 @@ const claimUse = 3_000
 const renewBelow = 2_000
 /** So many claims are kept at once for those who call seldom. */
 const mostKept = 100
+/** An answer later than this, ms, is none: the claim would be over before it is renewed. */
+const latestClaim = claimUse / 2
 /** How long after the board was read probes may begin, at most and at least. */
 const longestFreshness = 3_000
 const shortestFreshness = 200
+/** And so many times as long as the reading took: until the next one is there, with a claim renewed before it. */
+const readingsFresh = 4
 /** Between two questions for a claim that another has. */
 const askAgainAfter = 1_000
 
@@ -85,13 +89,15 @@ export class SharedState implements PeerHost {
   /** What the store held when it was read or written last, if it is certain. */
   #seen: Buffer | undefined
   #mode: SharingMode
-  /** When the board was asked for that this process goes by, monotonic ms. */
-  #readAt = Number.NEGATIVE_INFINITY
+  /** How long the board that this process goes by tells of every opening that may be probed, monotonic ms. */
+  #freshUntil = Number.NEGATIVE_INFINITY
   #failures = 0
   #failedAt = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
   #due = Infinity
   #turn: Promise<void> | undefined
+  /** A reading that is about to be asked for, for those who have been granted claims. */
+  #reading: Promise<boolean> | undefined
   #isAskedFor = false
   #subscription: 'none' | 'asked' | (() => Promise<void>) = 'none'
   #isClosed = false
@@ -117,7 +123,7 @@ export class SharedState implements PeerHost {
   }
 
   get isFresh(): boolean {
-    return this.clock.monotonic() < this.#readAt + this.#freshness
+    return this.clock.monotonic() < this.#freshUntil
   }
 
   created(breaker: CircuitBreaker): void {
@@ -146,6 +152,8 @@ export class SharedState implements PeerHost {
 
   askForProbe(peer: SharedPeer): void {
     this.#claimants.add(peer)
+    // While nothing is under way the board is seldom read: too seldom for who is to probe.
+    if (this.#turn === undefined) this.#schedule(this.#nextDelay())
     void this.#claim(peer, peer.opening)
   }
 
@@ -192,7 +200,7 @@ export class SharedState implements PeerHost {
 
   #nextDelay(): number {
     if (this.#mode === 'local') {
-      if (this.#calls.areStuck) return stuckInterval
+      if (this.#isStuck) return stuckInterval
       return Math.min(busyInterval * 2 ** (this.#failures - failuresToLocal), longestRetryInterval)
     }
     if (this.#failures > 0) return retryInterval
@@ -203,10 +211,15 @@ export class SharedState implements PeerHost {
     return isBusy(this.#board, this.clock.now()) ? busyInterval : idleInterval
   }
 
+  /** Whether each further call is likely to hang for ever as well: only one is made now and then. */
+  get #isStuck(): boolean {
+    return this.#mode === 'local' && this.#calls.areStuck
+  }
+
   /** Never rejects. */
   async #run(): Promise<void> {
     try {
-      await this.#renewClaims()
+      if (!this.#isStuck) await this.#renewClaims()
       await this.#exchange()
       this.#succeeded()
       this.#listen()
@@ -238,8 +251,21 @@ export class SharedState implements PeerHost {
   async #read(): Promise<Buffer | undefined> {
     const askedAt = this.clock.monotonic()
     const board = await this.#storage.read()
-    this.#readAt = Math.max(this.#readAt, askedAt)
+    const took = this.clock.monotonic() - askedAt
+    this.#freshUntil = Math.max(this.#freshUntil, askedAt + this.#freshness + readingsFresh * took)
     return board
+  }
+
+  /**
+   * Takes in what the store holds from now on; whether this process knows more. One reading for all who ask at once:
+   * where a thousand circuits are open the board is a quarter of a megabyte.
+   */
+  #readTogether(): Promise<boolean> {
+    this.#reading ??= new Promise<void>((resolve) => setImmediate(resolve)).then(async () => {
+      this.#reading = undefined
+      return this.#take(await this.#read())
+    })
+    return this.#reading
   }
 
   /** Takes in what the store holds; whether this process knows more. */
@@ -284,14 +310,17 @@ export class SharedState implements PeerHost {
     try {
       const isGranted = await this.#storage.claim(claimOf(peer, opening))
       // Whoever had it before may have decided already.
-      const isAhead = this.#take(await this.#read())
+      const isAhead = await this.#readTogether()
       this.#succeeded()
       if (isAhead) this.#readSoon()
-      if (isGranted) peer.granted(opening, askedAt + this.#storage.settleTime + claimUse)
-      else peer.refused(opening, this.clock.monotonic() + askAgainAfter)
+      const now = this.clock.monotonic()
+      const settledAt = askedAt + this.#storage.settleTime
+      if (!isGranted) peer.refused(opening, now + askAgainAfter)
+      else if (now < settledAt + latestClaim) peer.granted(opening, settledAt + claimUse)
+      else peer.unanswered(opening)
     } catch (error) {
       // It may have been granted all the same: the next call asks again. Once the store is known to be down, none does.
-      peer.refused(opening, this.clock.monotonic())
+      peer.unanswered(opening)
       this.#failed(error)
       this.#readSoon()
     }
