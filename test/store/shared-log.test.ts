@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { ListCapabilities } from '../../src/core/store/capabilities.ts'
 import { withLists } from '../../src/core/store/lists.ts'
 import { SharedLog } from '../../src/core/store/shared-log.ts'
@@ -116,6 +116,22 @@ describe('a shared log', () => {
     expect((await reader.read()).floor).toBeGreaterThanOrEqual(before.latest)
     await fill(open(values), 1)
     expect(await text(reader)).toEqual(['0'])
+  })
+
+  test('of which a reading failed on the way to the next list is gone on with where that began', async () => {
+    const values = new Values()
+    const [one, other] = [open(values), open(values)]
+    await fill(one, 100)
+    const { latest } = await other.read()
+    await fill(one, 100, 100)
+    const { slice } = values.capabilities
+    const calls = vi.spyOn(values.capabilities, 'slice')
+    calls.mockImplementationOnce((...asked) => slice.apply(values.capabilities, asked))
+    calls.mockRejectedValueOnce(new Error('gone'))
+    await expect(other.read()).rejects.toThrow('gone')
+    const news = await other.read()
+    expect(news.floor).toBeLessThan(latest)
+    expect(news.records.map(({ value }) => Number(value))).toEqual(Array.from({ length: 100 }, (_, i) => 100 + i))
   })
 
   test('lets go of the lists that it no longer keeps', async () => {
