@@ -37,6 +37,21 @@ test('a purge that is made has been read by who made it, however slowly', async 
   expect(isRemoved(bans)).toBe(true)
 })
 
+test('a soft purge by a process whose clock is ahead makes stale at once', async () => {
+  const kept = localCapabilities({ clock: systemClock })
+  const bans = new BanLog()
+  const mirror = new SharedBans(bans, kept, options)
+  await mirror.refresh(undefined, undefined)
+  const before = bans.latest
+  const ahead = { now: () => Date.now() + 300_000, monotonic: () => systemClock.monotonic() }
+  await new SharedBans(new BanLog(), kept, { ...options, clock: ahead }).add(group, true)
+  await vi.waitFor(async () => {
+    await mirror.refresh(undefined, undefined)
+    const verdict = bans.check({ bansPassed: before, groups: ['g'], target: '/', authority: 'example.test' })
+    expect(verdict).toMatchObject({ staleAt: expect.closeTo(Date.now(), -4) })
+  })
+})
+
 test('a cache that nobody holds is gone, though its store is not; one that is held still hears of purges', async () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void

@@ -151,9 +151,11 @@ export class SharedBans {
   #heed({ records, latest, floor }: LogNews, startedAt: number): void {
     this.#readAt = Math.max(this.#readAt, startedAt)
     this.#failedAt = Number.NEGATIVE_INFINITY
+    const now = this.#clock.now()
     for (const { sequence, value } of records) {
       const { ban, soft, at } = parsed(value)
-      this.#bans.note(ban, soft, at, sequence)
+      // Whose clock is ahead of this one's made no purge of the future.
+      this.#bans.note(ban, soft, Math.min(at, now), sequence)
     }
     this.#bans.raise(floor, latest)
     if (records.length > 0) this.#tell((listener) => listener.purged())
