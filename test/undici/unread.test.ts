@@ -12,8 +12,8 @@ function answers(isDeclared: boolean): Promise<Origin> {
 }
 
 describe.each(releases)('%s: a caller who does not read its answer', (_name, undici) => {
-  const unread = async (client: Client, { url }: Origin, path = '/') => {
-    const { body } = await undici.request(url + path, { dispatcher: client.dispatcher })
+  const unread = async (client: Client, { url }: Origin, path = '/', headers = {}) => {
+    const { body } = await undici.request(url + path, { dispatcher: client.dispatcher, headers })
     return body.on('error', () => {})
   }
 
@@ -28,6 +28,16 @@ describe.each(releases)('%s: a caller who does not read its answer', (_name, und
     expect(origin.seen).toHaveLength(1)
     await expect.poll(() => client.responses.inFlight.size).toBe(0)
     expect(Buffer.from(await body.arrayBuffer()).equals(content)).toBe(true)
+  })
+
+  test('holds no memory for recordings, whoever waits for its answer', async () => {
+    const origin = await answers(true)
+    const client = startClient(undici, origin)
+    // Nobody waits for an answer that may be a 304.
+    await Promise.all(Array.from({ length: 20 }, (_, i) => unread(client, origin, `/${i}`, { 'if-none-match': '"x"' })))
+    await unread(client, origin)
+    await expect.poll(() => client.responses.inFlight.size).toBe(0)
+    expect((await client.get('/')).cacheStatus).toContain('hit')
   })
 
   test('may read it later in parts', async () => {

@@ -20,7 +20,7 @@ export class Forwarding implements Handler {
   readonly #exchange: Exchange
   #state: 'asking' | 'handing-on' | 'replaced' = 'asking'
   #recording: Recording | undefined
-  /** Where others may wait for the answer. */
+  /** Where the answer may be recorded. */
   #pace: OwnPace | undefined
   #drained = 0
   #context: unknown
@@ -34,7 +34,7 @@ export class Forwarding implements Handler {
   onRequestStart(controller: Controller, context: unknown): void {
     if (this.#state === 'replaced') return
     this.#context = context
-    this.#pace = this.#exchange.leads ? new OwnPace(controller, this.#handler) : undefined
+    this.#pace = this.#exchange.mayStore ? new OwnPace(controller, this.#handler) : undefined
     try {
       this.#handler.onRequestStart?.(this.#pace ?? controller, context)
     } catch (error) {
@@ -83,8 +83,8 @@ export class Forwarding implements Handler {
   onResponseData(controller: Controller, chunk: Buffer): void {
     if (this.#state === 'replaced') return this.#drain(controller, chunk.length)
     // Recorded first: the chunk is the handler's to change.
-    this.#recording?.write(chunk)
-    if (this.#pace !== undefined) this.#pace.data(chunk)
+    const copy = this.#recording?.write(chunk)
+    if (this.#pace !== undefined) this.#pace.data(chunk, copy)
     else this.#handler.onResponseData?.(controller, chunk)
   }
 

@@ -3,7 +3,7 @@ import type { Controller, Handler, RawFields, ResponseFields } from './types.ts'
 
 /**
  * The controller of a request, as its handler has it. While the answer is recorded, a handler that pauses does not pause
- * the origin: others may wait for the recording, or read it along. What the handler has not taken is kept for it.
+ * the origin: others may wait for the recording, or read it along, and it takes memory meant for all recordings. What the handler has not taken is kept for it.
  */
 export class OwnPace implements Controller {
   readonly #controller: Controller
@@ -26,9 +26,9 @@ export class OwnPace implements Controller {
     this.#recording = recording
   }
 
-  /** `chunk` may be kept. */
-  data(chunk: Buffer): void {
-    if (this.#isPaused || this.#waiting.length > 0) this.#waiting.push(chunk)
+  /** `copy`: what was recorded of `chunk`, which stays as it is and is held already. */
+  data(chunk: Buffer, copy: Buffer | undefined): void {
+    if (this.#isPaused || this.#waiting.length > 0) this.#waiting.push(copy ?? chunk)
     else this.#handler.onResponseData?.(this, chunk)
     // A recording that has failed goes on for nobody.
     if (this.#isPaused && !this.#isAhead) this.#controller.pause()
@@ -56,7 +56,8 @@ export class OwnPace implements Controller {
       while (!this.#isPaused && !this.aborted) {
         const chunk = this.#waiting.shift()
         if (chunk === undefined) break
-        this.#handler.onResponseData?.(this, chunk)
+        // The handler's to change.
+        this.#handler.onResponseData?.(this, Buffer.from(chunk))
       }
       const trailers = this.#trailers
       if (this.#isPaused || this.aborted || trailers === undefined) return
