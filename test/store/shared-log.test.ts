@@ -134,6 +134,24 @@ describe('a shared log', () => {
     expect(news.records.map(({ value }) => Number(value))).toEqual(Array.from({ length: 100 }, (_, i) => 100 + i))
   })
 
+  test.each([
+    ['and nobody has begun anew', false],
+    ['and another has begun anew', true],
+  ])('that the store loses while a record is on its way has that record %s', async (_what, isAnew) => {
+    const values = new Values()
+    const [writer, reader] = [open(values), open(values)]
+    await reader.read()
+    const { append } = values.capabilities
+    vi.spyOn(values.capabilities, 'append').mockImplementationOnce(async (...given) => {
+      values.lose(() => true)
+      clock.pass(1_000)
+      if (isAnew) await reader.read()
+      return append.apply(values.capabilities, given)
+    })
+    await writer.append(Buffer.from('kept'))
+    expect(await text(reader)).toEqual(['kept'])
+  })
+
   test('lets go of the lists that it no longer keeps', async () => {
     const values = new Values()
     const dropped: string[] = []

@@ -3,7 +3,8 @@ import type { Controller, Handler, RawFields, ResponseFields } from './types.ts'
 
 /**
  * The controller of a request, as its handler has it. While the answer is recorded, a handler that pauses does not pause
- * the origin: others may wait for the recording, or read it along, and it takes memory meant for all recordings. What the handler has not taken is kept for it.
+ * the origin: others may wait for the recording, or read it along, and it takes memory meant for all recordings. What the
+ * handler has not taken is kept for it.
  */
 export class OwnPace implements Controller {
   readonly #controller: Controller

@@ -70,9 +70,10 @@ export class SharedLog {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const { head, bytes } = await this.#head()
       const length = await this.#capabilities.append(this.#segmentKey(head.segment), record, lifetime)
-      if (length <= segmentSize && !this.#hasRead(head.segment, length)) return
+      const isUnread = length <= segmentSize && !this.#hasRead(head.segment, length)
       // Full; or the store has lost the list, and the record stands where others have read already.
-      await this.#moveOn(head, bytes)
+      if (!isUnread) await this.#moveOn(head, bytes)
+      else if (await this.#isKept(head.segment)) return
     }
     throw this.#unsettled()
   }
@@ -130,6 +131,13 @@ export class SharedLog {
   #startIn({ first }: Head): Position {
     if (this.#at !== undefined && this.#at.segment >= first) return this.#at
     return startOf(first)
+  }
+
+  /** Whether a list is still one that others read: the store may have lost the log since it was chosen. */
+  async #isKept(segment: number): Promise<boolean> {
+    const bytes = await this.#capabilities.read(this.#headKey)
+    const head = bytes && parseHead(bytes)
+    return head !== undefined && head.first <= segment && segment <= head.segment
   }
 
   #hasRead(segment: number, length: number): boolean {
