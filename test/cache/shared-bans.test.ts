@@ -8,7 +8,7 @@ import { SharedBans } from '../../src/core/cache/shared-bans.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { localCapabilities } from '../../src/core/store/local-capabilities.ts'
 import type { Store } from '../../src/core/store/store.ts'
-import { farStore } from '../support/engine.ts'
+import { farStore, ManualClock } from '../support/engine.ts'
 
 const options = { clock: systemClock, interval: 0, timeout: 20, isDown: () => false }
 const group = { kind: 'group', authority: undefined, group: 'g' } as const
@@ -35,6 +35,45 @@ test('a purge that is made has been read by who made it, however slowly', async 
   const bans = new BanLog()
   await new SharedBans(bans, slow(localCapabilities({ clock: systemClock })), options).add(group, false)
   expect(isRemoved(bans)).toBe(true)
+})
+
+test('a soft purge by a process whose clock is ahead makes stale at once', async () => {
+  const kept = localCapabilities({ clock: systemClock })
+  const bans = new BanLog()
+  const mirror = new SharedBans(bans, kept, options)
+  await mirror.refresh(undefined, undefined)
+  const before = bans.latest
+  const ahead = { now: () => Date.now() + 300_000, monotonic: () => systemClock.monotonic() }
+  await new SharedBans(new BanLog(), kept, { ...options, clock: ahead }).add(group, true)
+  await vi.waitFor(async () => {
+    await mirror.refresh(undefined, undefined)
+    const verdict = bans.check({ bansPassed: before, groups: ['g'], target: '/', authority: 'example.test' })
+    expect(verdict).toMatchObject({ staleAt: expect.closeTo(Date.now(), -4) })
+  })
+})
+
+test('a store that was down when it was last asked, long ago, is tried by a purge', async () => {
+  const kept = localCapabilities({ clock: systemClock })
+  const bans = new BanLog()
+  await new SharedBans(bans, kept, { ...options, isDown: () => true }).add(group, false)
+  expect(isRemoved(bans)).toBe(true)
+})
+
+test('while a store is down, a purge a second tries it, and others are refused at once', async () => {
+  const kept = localCapabilities({ clock: systemClock })
+  const read = vi.spyOn(kept, 'read').mockRejectedValue(new Error('gone'))
+  const clock = new ManualClock()
+  const mirror = new SharedBans(new BanLog(), kept, { ...options, clock, isDown: () => true })
+  const [first, queued] = [mirror.add(group, false), mirror.add(group, false)]
+  await expect(first).rejects.toThrow('could not be written; try again: gone')
+  await expect(queued).rejects.toThrow('could not be written; try again: the store is down')
+  await expect(mirror.add(group, false)).rejects.toThrow('because the store is down; try again later')
+  expect(read).toHaveBeenCalledOnce()
+  clock.pass(1)
+  await expect(mirror.add(group, false)).rejects.toThrow('could not be written; try again: gone')
+  read.mockRestore()
+  clock.pass(1)
+  await mirror.add(group, false)
 })
 
 test('a cache that nobody holds is gone, though its store is not; one that is held still hears of purges', async () => {

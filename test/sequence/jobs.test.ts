@@ -14,6 +14,7 @@ import {
   type Store,
   type StoreItem,
 } from '../../src/index.ts'
+import { FaultyStore } from './faulty-store.ts'
 
 class HandClock implements Clock {
   ms = 1_000_000
@@ -390,6 +391,20 @@ describe('work', () => {
     expect(await all(jobs, three)).toEqual(squares(50, 80))
     // The jump gives the first.
     expect(tap.computed).toHaveLength(29)
+  })
+
+  test('is over though the store never says that the lease was given back', async () => {
+    const tap = new Tap()
+    const faults = new FaultyStore()
+    const jobs = jobsOf(tap.sequence, { store: faults.client(), options: { running: 1 } })
+    const job = await created(jobs, 0, 30)
+    tap.give(20)
+    await reaches(jobs, job, { status: 'running', done: 20 })
+    faults.faults.leases = 'hangs'
+    tap.give(1e9)
+    await reaches(jobs, job, { status: 'done' })
+    delete faults.faults.leases
+    await reaches(jobs, await created(jobs, 100, 10), { status: 'done' })
   })
 
   test("of a sequence that is not deterministic is each job's own", async () => {

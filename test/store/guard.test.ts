@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { StoreGuardOptions } from '../../src/core/store/guard.ts'
 import { type GuardedStore, guardStore, StoreBudget, type StoreEvent } from '../../src/core/store/guard.ts'
+import { watchedHealth } from '../../src/core/store/health.ts'
 import { memoryStore } from '../../src/core/store/memory.ts'
 import type { Store, StoreItem } from '../../src/core/store/store.ts'
 import { HeldClock } from './held-clock.ts'
@@ -455,6 +456,42 @@ describe('the gate', () => {
     await early
     await guarded.get('a')
     expect(types().slice(-2)).toEqual(['gate-open', 'skipped'])
+  })
+
+  test('lets who asks for the health of a store that is down try it, though nobody else asks for anything', async () => {
+    const store = new ToldStore(false, reject)
+    await failing(guard(store), 5)
+    expect(watchedHealth(store).state).toBe('down')
+    expect(store.calls.length).toBe(5)
+    await pass(1_000)
+    expect(watchedHealth(store).state).toBe('down')
+    expect(watchedHealth(store).state).toBe('down')
+    expect(store.calls.length).toBe(6)
+    await pass(0)
+    await pass(1_999)
+    store.answer = async () => undefined
+    watchedHealth(store)
+    expect(store.calls.length).toBe(6)
+    await pass(1)
+    expect(watchedHealth(store).state).toBe('down')
+    await pass(0)
+    expect(watchedHealth(store).state).toBe('up')
+    expect(store.calls.length).toBe(7)
+    expect(types().slice(5)).toEqual(['gate-open', 'gate-closed'])
+  })
+
+  test('so is one that failed, when it has not for 5 s', async () => {
+    const store = new ToldStore(false, reject)
+    await failing(guard(store), 1)
+    store.answer = async () => undefined
+    await pass(4_999)
+    expect(watchedHealth(store).state).toBe('degraded')
+    expect(store.calls.length).toBe(1)
+    await pass(1)
+    expect(watchedHealth(store).state).toBe('degraded')
+    await pass(0)
+    expect(watchedHealth(store).state).toBe('up')
+    expect(store.calls.length).toBe(2)
   })
 
   test('may be another one', async () => {

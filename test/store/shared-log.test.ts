@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { ListCapabilities } from '../../src/core/store/capabilities.ts'
 import { withLists } from '../../src/core/store/lists.ts'
 import { SharedLog } from '../../src/core/store/shared-log.ts'
@@ -116,6 +116,40 @@ describe('a shared log', () => {
     expect((await reader.read()).floor).toBeGreaterThanOrEqual(before.latest)
     await fill(open(values), 1)
     expect(await text(reader)).toEqual(['0'])
+  })
+
+  test('of which a reading failed on the way to the next list is gone on with where that began', async () => {
+    const values = new Values()
+    const [one, other] = [open(values), open(values)]
+    await fill(one, 100)
+    const { latest } = await other.read()
+    await fill(one, 100, 100)
+    const { slice } = values.capabilities
+    const calls = vi.spyOn(values.capabilities, 'slice')
+    calls.mockImplementationOnce((...asked) => slice.apply(values.capabilities, asked))
+    calls.mockRejectedValueOnce(new Error('gone'))
+    await expect(other.read()).rejects.toThrow('gone')
+    const news = await other.read()
+    expect(news.floor).toBeLessThan(latest)
+    expect(news.records.map(({ value }) => Number(value))).toEqual(Array.from({ length: 100 }, (_, i) => 100 + i))
+  })
+
+  test.each([
+    ['and nobody has begun anew', false],
+    ['and another has begun anew', true],
+  ])('that the store loses while a record is on its way has that record %s', async (_what, isAnew) => {
+    const values = new Values()
+    const [writer, reader] = [open(values), open(values)]
+    await reader.read()
+    const { append } = values.capabilities
+    vi.spyOn(values.capabilities, 'append').mockImplementationOnce(async (...given) => {
+      values.lose(() => true)
+      clock.pass(1_000)
+      if (isAnew) await reader.read()
+      return append.apply(values.capabilities, given)
+    })
+    await writer.append(Buffer.from('kept'))
+    expect(await text(reader)).toEqual(['kept'])
   })
 
   test('lets go of the lists that it no longer keeps', async () => {

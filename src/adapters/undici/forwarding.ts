@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { Exchange } from '../../core/cache/exchange.ts'
 import type { Recording } from '../../core/cache/recording.ts'
 import { isOriginLost } from './lost.ts'
+import { OwnPace } from './own-pace.ts'
 import { play } from './play.ts'
 import { isRedirected } from './redirects.ts'
 import { addRawCacheStatus, linesOf, withCacheStatus } from './response-fields.ts'
@@ -19,6 +20,8 @@ export class Forwarding implements Handler {
   readonly #exchange: Exchange
   #state: 'asking' | 'handing-on' | 'replaced' = 'asking'
   #recording: Recording | undefined
+  /** Where the answer may be recorded. */
+  #pace: OwnPace | undefined
   #drained = 0
   #context: unknown
   #handlerFailed = false
@@ -31,8 +34,9 @@ export class Forwarding implements Handler {
   onRequestStart(controller: Controller, context: unknown): void {
     if (this.#state === 'replaced') return
     this.#context = context
+    this.#pace = this.#exchange.mayStore ? new OwnPace(controller, this.#handler) : undefined
     try {
-      this.#handler.onRequestStart?.(controller, context)
+      this.#handler.onRequestStart?.(this.#pace ?? controller, context)
     } catch (error) {
       this.#handlerFailed = true
       throw error
@@ -41,7 +45,7 @@ export class Forwarding implements Handler {
 
   onRequestUpgrade(controller: Controller, status: number, fields: ResponseFields, socket: Duplex): void {
     this.#exchange.abandon()
-    this.#handler.onRequestUpgrade?.(controller, status, fields, socket)
+    this.#handler.onRequestUpgrade?.(this.#pace ?? controller, status, fields, socket)
   }
 
   onResponseStarted(): void {
@@ -57,7 +61,8 @@ export class Forwarding implements Handler {
   }
 
   onResponseStart(controller: Controller, status: number, fields: ResponseFields, statusText?: string): void {
-    if (status < 200) return this.#handler.onResponseStart?.(controller, status, fields, statusText)
+    const given = this.#pace ?? controller
+    if (status < 200) return this.#handler.onResponseStart?.(given, status, fields, statusText)
     if (isRedirected(this.#context) && status !== 304) this.#exchange.abandon()
     const outcome = this.#exchange.head({ status, statusText, lines: linesOf(fields) })
     switch (outcome.kind) {
@@ -66,25 +71,28 @@ export class Forwarding implements Handler {
         return play(outcome.reply, this.#handler)
       case 'record':
         this.#recording = outcome.recording
+        this.#pace?.follow(outcome.recording)
     }
     this.#state = 'handing-on'
     const { cacheStatus } = outcome
     if (cacheStatus !== undefined) addRawCacheStatus(controller, cacheStatus)
     const seen = cacheStatus === undefined ? fields : withCacheStatus(fields, cacheStatus)
-    this.#handler.onResponseStart?.(controller, status, seen, statusText)
+    this.#handler.onResponseStart?.(given, status, seen, statusText)
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
     if (this.#state === 'replaced') return this.#drain(controller, chunk.length)
     // Recorded first: the chunk is the handler's to change.
-    this.#recording?.write(chunk)
-    this.#handler.onResponseData?.(controller, chunk)
+    const copy = this.#recording?.write(chunk)
+    if (this.#pace !== undefined) this.#pace.data(chunk, copy)
+    else this.#handler.onResponseData?.(controller, chunk)
   }
 
   onResponseEnd(controller: Controller, trailers: ResponseFields): void {
     if (this.#state === 'replaced') return
     this.#exchange.finish()
-    this.#handler.onResponseEnd?.(controller, trailers)
+    if (this.#pace !== undefined) this.#pace.end(trailers)
+    else this.#handler.onResponseEnd?.(controller, trailers)
   }
 
   onResponseError(controller: Controller, error: Error): void {
@@ -97,7 +105,8 @@ export class Forwarding implements Handler {
       }
     }
     this.#exchange.abandon()
-    this.#handler.onResponseError?.(controller, error)
+    if (this.#pace !== undefined) this.#pace.error(error)
+    else this.#handler.onResponseError?.(controller, error)
   }
 
   #drain(controller: Controller, bytes: number): void {

@@ -86,7 +86,7 @@ export class SharedBans {
   refresh(budget: StoreBudget | undefined, signal: AbortSignal | undefined): Promise<void> | undefined {
     const now = this.#clock.monotonic()
     const age = now - this.#readAt
-    if (age <= this.#interval / 2 || now - this.#failedAt < retryAfter) return undefined
+    if (age <= this.#interval / 2 || this.#hasFailed) return undefined
     const reading = this.#reading ?? this.#read()
     if (age <= this.#interval || this.#isDown()) return undefined
     budget?.begin()
@@ -95,19 +95,36 @@ export class SharedBans {
 
   /** Adds a purge for all processes; resolves when the store has it and this process has read it. @throws StoreError. */
   async add(ban: Ban, soft: boolean): Promise<void> {
-    if (this.#isDown() || this.#adding >= mostAdding) {
-      const why = this.#isDown() ? 'the store is down' : `${mostAdding} purges are on their way already`
+    if (this.#isLeftAlone || this.#adding >= mostAdding) {
+      const why = this.#isLeftAlone ? 'the store is down' : `${mostAdding} purges are on their way already`
       throw new StoreError(`The purge could not be written, because ${why}; try again later`)
     }
     const record: BanRecord = { ban, soft, at: this.#clock.now() }
     this.#adding++
-    const outcome = await this.#inTurn(() => this.#log.append(Buffer.from(JSON.stringify(record))), writeTimeout, false)
+    const outcome = await this.#inTurn(() => this.#append(record), writeTimeout, false)
     this.#adding--
+    if (outcome.type !== 'value' && this.#isDown()) this.#failedAt = this.#clock.monotonic()
     if (outcome.type === 'error') throw storeError('The purge could not be written; try again', outcome.error)
     if (outcome.type === 'late') {
       throw new StoreError(`The purge did not reach the store within ${writeTimeout} ms; it may still, or try again`)
     }
     await Promise.all([this.#readOwn(), this.#hint()])
+  }
+
+  async #append(record: BanRecord): Promise<void> {
+    // One that came before in the queue has found out.
+    if (this.#isLeftAlone) throw new StoreError('the store is down')
+    await this.#log.append(Buffer.from(JSON.stringify(record)))
+  }
+
+  /** Whether the log failed a moment ago. */
+  get #hasFailed(): boolean {
+    return this.#clock.monotonic() - this.#failedAt < retryAfter
+  }
+
+  /** A store that is down is tried now and then: it may be back, and nobody but who purges asks it anything. */
+  get #isLeftAlone(): boolean {
+    return this.#hasFailed && this.#isDown()
   }
 
   /** Tells the other processes, if the store can and does so in time. Never rejects. */
@@ -151,9 +168,11 @@ export class SharedBans {
   #heed({ records, latest, floor }: LogNews, startedAt: number): void {
     this.#readAt = Math.max(this.#readAt, startedAt)
     this.#failedAt = Number.NEGATIVE_INFINITY
+    const now = this.#clock.now()
     for (const { sequence, value } of records) {
       const { ban, soft, at } = parsed(value)
-      this.#bans.note(ban, soft, at, sequence)
+      // Whose clock is ahead of this one's made no purge of the future.
+      this.#bans.note(ban, soft, Math.min(at, now), sequence)
     }
     this.#bans.raise(floor, latest)
     if (records.length > 0) this.#tell((listener) => listener.purged())

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { StoreCapabilities } from '../store/capabilities.ts'
+import { withDeadline } from '../store/guard.ts'
 import type { Lease } from '../store/lease.ts'
 import { orAborted } from '../store/or-aborted.ts'
 import type { Ending, Job, Progress } from './job.ts'
@@ -100,7 +101,8 @@ export class JobRun {
       await stopLooking()
       await this.#finish(outcome)
     }
-    await lease.release()
+    // Whether or not that arrives: the lease ends by itself.
+    await withDeadline(() => lease.release(), this.#parts.timeout, true)
   }
 
   async #compute(): Promise<Outcome> {

@@ -16,10 +16,22 @@ export interface StoreHealth {
 
 const unharmed: StoreHealth = { state: 'up', reason: undefined, since: 0 }
 const known = new WeakMap<object, StoreHealth>()
+/** How to find out whether a store that is not up is back, by the guard that saw it fail. */
+const probes = new WeakMap<object, () => void>()
 
 /** What guards have found out about a store in this process. */
 export function healthOf(store: object): StoreHealth {
   return known.get(store) ?? unharmed
+}
+
+/**
+ * The same for those who watch a store. One that is not up is tried behind the answer: where its health decides whether
+ * this process gets any requests, nobody else would ask it.
+ */
+export function watchedHealth(store: object): StoreHealth {
+  const health = healthOf(store)
+  if (health.state !== 'up') probes.get(store)?.()
+  return health
 }
 
 /** Notes a change, and tells `breakwater:store` of it. `now` in epoch ms. */
@@ -40,6 +52,8 @@ const failures = new WeakMap<object, number>()
 
 /** What a guard sees of one store's calls, as its health. */
 export class HealthLog {
+  /** Tries whether the store is back. */
+  probe: (() => void) | undefined
   readonly #store: { readonly name: string }
   readonly #clock: Clock
 
@@ -51,7 +65,12 @@ export class HealthLog {
   succeeded(): void {
     if (healthOf(this.#store).state === 'up') return
     // Another guard before the same store may skip it for longer than it is down.
-    if (this.#clock.monotonic() - (failures.get(this.#store) ?? Number.NEGATIVE_INFINITY) >= recovery) this.#note('up')
+    if (this.isQuiet) this.#note('up')
+  }
+
+  /** Whether the store has not failed for so long that one success calls it up. */
+  get isQuiet(): boolean {
+    return this.#clock.monotonic() - (failures.get(this.#store) ?? Number.NEGATIVE_INFINITY) >= recovery
   }
 
   failed(error: unknown): void {
@@ -65,6 +84,7 @@ export class HealthLog {
   }
 
   #note(state: HealthState, error?: unknown): void {
+    if (state !== 'up' && this.probe !== undefined) probes.set(this.#store, this.probe)
     noteHealth(this.#store, state, this.#clock.now(), error)
   }
 }

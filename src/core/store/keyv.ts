@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { knownOptions, limit, positiveInteger, quote } from '../options.ts'
 import { decodeItem, encodeItem } from './frame.ts'
-import { healthOf, type StoreHealth } from './health.ts'
+import { type StoreHealth, watchedHealth } from './health.ts'
 import type { Store, StoreItem } from './store.ts'
 import { SwallowedErrors } from './swallowed-errors.ts'
 
@@ -130,7 +130,7 @@ class OnKeyv implements KeyvStore {
   }
 
   health(): StoreHealth {
-    return healthOf(this)
+    return watchedHealth(this)
   }
 
   /** A key that every server takes, whatever characters and length ours has. */

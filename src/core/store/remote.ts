@@ -7,7 +7,7 @@ import { isStoreItem } from './check.ts'
 import { StoreError } from './errors.ts'
 import { decodeItem, encodeItem } from './frame.ts'
 import { FrameMemory } from './frame-memory.ts'
-import { healthOf, type StoreHealth } from './health.ts'
+import { type StoreHealth, watchedHealth } from './health.ts'
 import { expiryOf, itemOfKeyv, valueOfItem } from './keyv-value.ts'
 import { type ByteBodies, isLargeMeta, KeptBody, keptBody, type LargeMeta, largeMeta, wholeBody } from './large.ts'
 import { sumsOf } from './pieces.ts'
@@ -217,7 +217,7 @@ class OnBytes implements RemoteStore {
   }
 
   health(): StoreHealth {
-    return healthOf(this)
+    return watchedHealth(this)
   }
 
   // What Keyv asks of an adapter beyond get, set, delete and clear

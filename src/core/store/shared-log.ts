@@ -28,6 +28,8 @@ interface Head {
 interface Position {
   readonly segment: number
   readonly index: number
+  /** The record before it in its list, as it stands in the store: if it is gone, the store has lost what it kept. */
+  readonly before: Buffer | undefined
 }
 
 /** Records in one list of the store, and lists kept: 10,240 records. */
@@ -53,8 +55,6 @@ export class SharedLog {
   readonly #clock: Clock
   /** The next record to read. */
   #at: Position | undefined
-  /** The record before it, as it stands in the store: if it is gone, the store has lost what it kept. */
-  #last: Buffer | undefined
   #floor = 0
 
   constructor(capabilities: ListCapabilities, name: string, clock: Clock) {
@@ -70,9 +70,10 @@ export class SharedLog {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const { head, bytes } = await this.#head()
       const length = await this.#capabilities.append(this.#segmentKey(head.segment), record, lifetime)
-      if (length <= segmentSize && !this.#hasRead(head.segment, length)) return
+      const isUnread = length <= segmentSize && !this.#hasRead(head.segment, length)
       // Full; or the store has lost the list, and the record stands where others have read already.
-      await this.#moveOn(head, bytes)
+      if (!isUnread) await this.#moveOn(head, bytes)
+      else if (await this.#isKept(head.segment)) return
     }
     throw this.#unsettled()
   }
@@ -81,40 +82,40 @@ export class SharedLog {
   async read(): Promise<LogNews> {
     const { head, bytes } = await this.#head()
     let at = this.#startIn(head)
+    let floor = at === this.#at ? 0 : head.first * segmentSize
     const records: LogRecord[] = []
     for (;;) {
-      const { segment, index } = at
+      const { segment, index, before } = at
       const values = await this.#valuesFrom(at)
       if (values === undefined) {
         // What this process has read there is no longer what others read: nobody goes on in this list.
-        this.#floor = (segment + 1) * segmentSize
+        floor = (segment + 1) * segmentSize
         if (segment === head.segment) await this.#moveOn(head, bytes)
-        at = { segment: segment + 1, index: 0 }
-        this.#last = undefined
+        at = startOf(segment + 1)
         if (segment >= head.segment) break
         continue
       }
       values.forEach((value, i) => {
         records.push({ sequence: segment * segmentSize + index + i + 1, value: value.subarray(markBytes) })
       })
-      this.#last = values.at(-1) ?? this.#last
-      at = { segment, index: index + values.length }
+      at = { segment, index: index + values.length, before: values.at(-1) ?? before }
       if (segment >= head.segment) break
-      if (at.index < segmentSize) this.#floor = (segment + 1) * segmentSize
-      at = { segment: segment + 1, index: 0 }
-      this.#last = undefined
+      if (at.index < segmentSize) floor = (segment + 1) * segmentSize
+      at = startOf(segment + 1)
     }
+    // Not before: a reading that fails half-way is made again from where it began.
     this.#at = at
+    this.#floor = Math.max(this.#floor, floor)
     return { records, latest: at.segment * segmentSize + at.index, floor: this.#floor }
   }
 
   /** The records from a place on; undefined where the one before it is not what it was. */
-  async #valuesFrom({ segment, index }: Position): Promise<readonly Buffer[] | undefined> {
+  async #valuesFrom({ segment, index, before }: Position): Promise<readonly Buffer[] | undefined> {
     const from = Math.max(0, index - 1)
     const values = (await this.#capabilities.slice(this.#segmentKey(segment), from)).slice(0, segmentSize - from)
     if (index === 0) return values
-    const [before, ...rest] = values
-    return this.#last !== undefined && before?.equals(this.#last) ? rest : undefined
+    const [found, ...rest] = values
+    return before !== undefined && found?.equals(before) ? rest : undefined
   }
 
   /** Goes on in a new list, and lets go of the oldest. */
@@ -129,9 +130,14 @@ export class SharedLog {
 
   #startIn({ first }: Head): Position {
     if (this.#at !== undefined && this.#at.segment >= first) return this.#at
-    this.#floor = first * segmentSize
-    this.#last = undefined
-    return { segment: first, index: 0 }
+    return startOf(first)
+  }
+
+  /** Whether a list is still one that others read: the store may have lost the log since it was chosen. */
+  async #isKept(segment: number): Promise<boolean> {
+    const bytes = await this.#capabilities.read(this.#headKey)
+    const head = bytes && parseHead(bytes)
+    return head !== undefined && head.first <= segment && segment <= head.segment
   }
 
   #hasRead(segment: number, length: number): boolean {
@@ -168,6 +174,10 @@ export class SharedLog {
   #unsettled(): StoreError {
     return new StoreError(`The log ${this.#name} could not be written: others changed it ${attempts} times meanwhile`)
   }
+}
+
+function startOf(segment: number): Position {
+  return { segment, index: 0, before: undefined }
 }
 
 function encodeHead(head: Head): Buffer {

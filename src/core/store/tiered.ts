@@ -2,7 +2,7 @@ import { duration, knownOptions, quote } from '../options.ts'
 import { asStore } from './as-store.ts'
 import type { StoreCapabilities } from './capabilities.ts'
 import { checkStore } from './check.ts'
-import { healthOf, type StoreHealth } from './health.ts'
+import { type StoreHealth, watchedHealth } from './health.ts'
 import type { KeyvLike } from './keyv.ts'
 import type { Store, StoreItem } from './store.ts'
 
@@ -114,6 +114,6 @@ class Tiers implements TieredStore {
   }
 
   health(): StoreHealth {
-    return healthOf(this.farTier)
+    return watchedHealth(this.farTier)
   }
 }

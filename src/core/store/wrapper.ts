@@ -1,7 +1,7 @@
 import { quote } from '../options.ts'
 import { asStore } from './as-store.ts'
 import type { StoreCapabilities } from './capabilities.ts'
-import { healthOf, type StoreHealth } from './health.ts'
+import { type StoreHealth, watchedHealth } from './health.ts'
 import type { KeyvLike } from './keyv.ts'
 import type { Store, StoreItem } from './store.ts'
 import { isTiered } from './tiered.ts'
@@ -68,7 +68,7 @@ export abstract class Wrapper implements WrappedStore {
 
   /** What was found out about this store, or else about the inner one. */
   health(): StoreHealth {
-    const own = healthOf(this)
+    const own = watchedHealth(this)
     return own.state === 'up' ? ((this.inner as Connected).health?.() ?? own) : own
   }
 

@@ -3,6 +3,7 @@ import { RecordingLostError } from '../../core/cache/recording.ts'
 import { dismiss, type Reply, streamOf } from '../../core/cache/reply.ts'
 import type { FieldLines } from '../../core/http/message.ts'
 import { StoreError } from '../../core/store/errors.ts'
+import { closeWithClient } from './client-left.ts'
 import { BODY_IDENTITY, IDENTIFIED_BODY, type MarkedResponse, SHORTCUT } from './symbols.ts'
 import type { Writer } from './writer.ts'
 
@@ -132,6 +133,7 @@ export async function writeContent(
   }
   response.on('drain', onDrain)
   response.once('close', leave)
+  closeWithClient(response)
   try {
     for await (const chunk of content) {
       if (isGone(response)) return

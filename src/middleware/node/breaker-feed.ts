@@ -3,6 +3,7 @@ import type { BreakerRegistry } from '../../core/breaker/registry.ts'
 import { type Events, eventChannel } from '../../core/events.ts'
 import { quote } from '../../core/options.ts'
 import { isGone } from './answer.ts'
+import { whenOver } from './client-left.ts'
 
 type Transition = Events['breakwater:breaker:transition']
 type Rejection = Events['breakwater:breaker:rejected']
@@ -62,7 +63,7 @@ export class BreakerFeed {
     }
     const reader = new Reader(response)
     response.on('error', () => {})
-    response.once('close', () => this.#remove(reader))
+    whenOver(response, () => this.#remove(reader))
     this.#add(reader)
     response.write(`retry: ${RETRY}\n\n`)
   }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { isGone } from './answer.ts'
+import { whenOver } from './client-left.ts'
 
 /** Aborted when the client leaves before it has its answer. */
 export function clientSignal(response: ServerResponse): AbortSignal {
@@ -9,6 +10,6 @@ export function clientSignal(response: ServerResponse): AbortSignal {
     if (!response.writableEnded || !response.writableFinished) controller.abort(new Error('The client has left'))
   }
   if (isGone(response)) leave()
-  else response.once('close', leave)
+  else whenOver(response, leave)
   return controller.signal
 }

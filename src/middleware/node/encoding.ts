@@ -8,6 +8,7 @@ import type { Variant } from '../../core/compression/variants.ts'
 import { parseCacheControl } from '../../core/http/cache-control.ts'
 import { breakOff, isGone, reasonOf, setReason } from './answer.ts'
 import { afterFinish, bytesOf, type Callback, callbackOf, isContent, isNothing, lengthOf } from './chunks.ts'
+import { closeWithClient } from './client-left.ts'
 import { encodedReply } from './encoded-reply.ts'
 import {
   type Encoding,
@@ -305,6 +306,7 @@ function openFeed(response: EncodedResponse, state: State, size: number | undefi
   state.feed = feed
   state.emit = response.emit as Method
   response.emit = feedingEmit
+  closeWithClient(response)
   return true
 }
 

@@ -4,6 +4,7 @@ import type { Recording } from '../../core/cache/recording.ts'
 import type { Reply } from '../../core/cache/reply.ts'
 import { isGone, reasonOf, sendReplyBy, setReason } from './answer.ts'
 import { afterFinish, bytesOf, callbackOf, isContent, isNothing, lengthOf } from './chunks.ts'
+import { whenOver } from './client-left.ts'
 import {
   type FieldsBefore,
   fieldsBefore,
@@ -67,7 +68,7 @@ export function tap(response: ServerResponse, exchange: Exchange, note?: string)
   tapped.writeHead = tappedWriteHead as ServerResponse['writeHead']
   tapped.write = tappedWrite as ServerResponse['write']
   tapped.end = tappedEnd as ServerResponse['end']
-  response.on('close', onClose)
+  whenOver(response, onClose)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { isLargeItem, isStoreItem } from '../check.ts'
-import type { HealthLog } from '../health.ts'
+import { type HealthLog, healthOf } from '../health.ts'
 import { wholeBody } from '../large.ts'
 import type { LargeItem, OpenBody, Store, StoredBody, StoreItem } from '../store.ts'
 import type { StoreBudget } from './budget.ts'
@@ -18,6 +18,9 @@ interface Call {
 }
 
 type Attempt<T> = Promise<Outcome<T>>
+
+/** A key that nobody uses. */
+const PROBE = 'breakwater probe'
 
 /** Before a store that answers with promises: whatever it does, a read is a miss after its deadline. */
 export class FarGuard implements GuardedStore {
@@ -57,6 +60,7 @@ export class FarGuard implements GuardedStore {
     this.#readTimeout = parts.readTimeout
     this.#writeTimeout = parts.writeTimeout
     this.#readWhole = parts.readWhole
+    this.#health.probe = () => this.#probe()
   }
 
   async get(key: string, budget?: StoreBudget, signal?: AbortSignal): Promise<GuardedItem | undefined> {
@@ -190,6 +194,14 @@ export class FarGuard implements GuardedStore {
     if (permit === undefined) return undefined
     const attempt = this.#attempt(call, permit, run)
     return permit.isProbe ? this.#tell({ ...call }, 'skipped') : attempt
+  }
+
+  /** Asks for something that is not there, only to see what comes of it: as often as the gate allows while it is open. */
+  #probe(): void {
+    if (healthOf(this.#store).state === 'degraded' && !this.#health.isQuiet) return
+    const call: Call = { operation: 'get', deadline: this.#readTimeout, reported: true }
+    const permit = this.#enter(call)
+    if (permit !== undefined) void this.#attempt(call, permit, async () => void (await this.#store.get(PROBE)))
   }
 
   async #write(
