@@ -28,7 +28,12 @@ try {
   const out = await outage(redis)
   console.table([
     row('hit through the near tier, Express', 1 / ratio(hits, 'express-tiers', 'express-cache'), 1.1, 'x a memory hit'),
-    row('of it, what having a connection to Redis is', 1 / ratio(hits, 'express-beside-redis', 'express-cache'), 1.1, ''),
+    row(
+      'of it, what having a connection to Redis is',
+      1 / ratio(hits, 'express-beside-redis', 'express-cache'),
+      1.1,
+      '',
+    ),
     row('hit from Redis only, Express', 1 / ratio(hits, 'express-redis', 'express-cache'), 2, 'x a memory hit'),
     row('purge seen by another process, median', median(delays), 50, 'ms'),
     row('purge seen by another process, longest', Math.max(...delays), 50, 'ms'),
