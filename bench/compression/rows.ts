@@ -37,6 +37,8 @@ const untouched = (server: ServerName, path: '/image' | '/small'): Subject => {
 
 const rawHit = same('raw', 'rests')
 const expressGzip = same('express, compression', 'runs')
+/** What the framework itself costs: nobody who runs the handler has less to begin with. */
+const expressSame: Subject = { ...same('express', 'runs'), coding: undefined }
 const koaGzip = same('koa, koa-compress', 'runs')
 const shieldHit = same('shield, cached', 'rests')
 const expressHit = same('express, cached', 'rests')
@@ -65,6 +67,12 @@ const reused: readonly Omit<Row, 'group'>[] = [
     theirs: koaGzip,
     bar: undefined,
   },
+  {
+    what: 'the handler makes the same bytes again',
+    ours: same('express, ours', 'runs'),
+    theirs: expressSame,
+    bar: undefined,
+  },
 ]
 
 const cold: readonly Omit<Row, 'group'>[] = [
@@ -85,6 +93,12 @@ const cold: readonly Omit<Row, 'group'>[] = [
     ours: different('express, ours', 'gzip'),
     theirs: different('express, compression', 'gzip'),
     bar: { cost: 0.9 },
+  },
+  {
+    what: 'every answer differs',
+    ours: different('express, ours', 'zstd'),
+    theirs: { ...different('express', 'zstd'), coding: undefined },
+    bar: undefined,
   },
 ]
 

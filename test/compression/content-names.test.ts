@@ -10,7 +10,10 @@ const collectGarbage: () => void = runInNewContext('gc')
 const sha256 = (content: Uint8Array): string => hash('sha256', content, 'base64url')
 
 /** Names numbers up to 32 KiB. */
-const contentNames = (): ContentNames => new ContentNames(32 * 1024)
+function contentNames(): { of: (content: Uint8Array) => string; isNew: (content: Uint8Array) => boolean } {
+  const names = new ContentNames(32 * 1024)
+  return { of: (content) => names.of(content).name, isNew: (content) => names.of(content).isNew }
+}
 
 describe('names of content', () => {
   test('stay the same while it is held, with no digest where it is small', () => {
@@ -34,6 +37,15 @@ describe('names of content', () => {
     expect(new Set(first).size).toBe(contents.length)
     for (let i = 0; i < 2; i++) {
       for (const content of contents) expect(names.of(content)).toBe(sha256(content))
+    }
+  })
+
+  test('tell that content is new, once', () => {
+    const names = contentNames()
+    const contents = Array.from({ length: 500 }, () => randomBytes(30_000))
+    for (const isNew of [true, false, false]) {
+      // Not all of them are held at the same time.
+      expect(contents.map((content) => names.isNew(content))).toEqual(contents.map(() => isNew))
     }
   })
 

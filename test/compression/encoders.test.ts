@@ -155,6 +155,56 @@ describe('events and counts', () => {
   })
 })
 
+describe('encodings of content that was not here before', () => {
+  const many = Array.from({ length: 600 }, (_, i) => `${i} ${'some text, '.repeat(1_500)}${i}`)
+
+  async function asking() {
+    const store = memoryStore()
+    const kept = vi.spyOn(store, 'set')
+    const compressor = new Compressor({ store })
+    const server = await start(shieldSubject, {
+      compression: compressor,
+      handler: (request) => ({ headers: plain, body: many[Number(request.url?.slice(1))] as string }),
+    })
+    const ask = async (i: number): Promise<void> => {
+      expect((await server.ask('gzip', { path: `/${i}` })).text).toBe(many[i])
+    }
+    return { ask, kept, counts: () => compressor.counts().gzip }
+  }
+
+  test('are put into the store when somebody asks for them again', async () => {
+    const { ask, kept, counts } = await asking()
+    for (let i = 0; i < 50; i++) await ask(i)
+    expect(kept).not.toHaveBeenCalled()
+    for (let i = 0; i < 3; i++) await ask(7)
+    expect(counts()).toMatchObject({ encoded: 50, reused: 3 })
+    expect(kept).toHaveBeenCalledTimes(1)
+  })
+
+  test('are made again where that comes late, and then kept', async () => {
+    const { ask, kept, counts } = await asking()
+    // More than is held at a time.
+    for (const i of many.keys()) await ask(i)
+    expect(kept).not.toHaveBeenCalled()
+    for (let i = 0; i < 3; i++) await ask(0)
+    expect(counts()).toMatchObject({ encoded: many.length + 1, reused: 2 })
+    expect(kept).toHaveBeenCalledTimes(1)
+  })
+
+  test('are not made again where they do not save enough', async () => {
+    const compressor = new Compressor({ store: memoryStore() })
+    const bodies = [randomBytes(5_000), randomBytes(5_000)]
+    const server = await start(shieldSubject, {
+      compression: compressor,
+      handler: (request) => ({ headers: plain, body: bodies[Number(request.url?.slice(1))] as Buffer }),
+    })
+    for (const path of ['/0', '/1', '/0', '/1', '/0']) {
+      expect((await server.ask('gzip', { path })).headers['content-encoding']).toBeUndefined()
+    }
+    expect(compressor.counts().gzip).toMatchObject({ encoded: 0, futile: 2 })
+  })
+})
+
 test('encodings take no more bytes than their store may', async () => {
   const compressor = new Compressor({ store: memoryStore({ maxBytes: 1024 * 1024 }) })
   const bodies = Array.from({ length: 60 }, () => randomBytes(50_000).toString('hex'))

@@ -76,12 +76,13 @@ export class Compressor {
     const { content, identity } = whole
     if (content.length > LARGEST_REMEMBERED) return 'stream'
     const encoder = this.#encoder(coding)
-    const key = this.#variants.keyOf(content, identity, encoder)
-    const found = this.#variants.find(key)
+    const { key, isNew } = this.#variants.keyOf(content, identity, encoder)
+    const found = isNew ? undefined : this.#variants.find(key)
     if (found !== undefined) return this.#reused(found, coding, content.length)
     if (content.length <= LARGEST_AT_ONCE && !encoder.isSlow) {
       const made = this.#encodeNow(content, encoder)
-      this.#variants.keep(key, made)
+      if (isNew) this.#variants.keepFirst(key, made)
+      else this.#variants.keep(key, made)
       return made
     }
     return this.#encodeInThread(key, whole, encoder)
@@ -93,7 +94,7 @@ export class Compressor {
    */
   keyOf(content: Uint8Array, identity: string, coding: Coding): string | undefined {
     if (content.length > LARGEST_REMEMBERED) return undefined
-    return this.#variants.keyOf(content, identity, this.#encoder(coding))
+    return this.#variants.keyOf(content, identity, this.#encoder(coding)).key
   }
 
   /** @internal The encoding of that name, where this process has one. Who sends it tells so with `tellReuse`. */

@@ -1,4 +1,5 @@
 import { hash, randomUUID } from 'node:crypto'
+import { Ring } from './ring.ts'
 
 /** Bytes of content that are held to compare with. */
 const MOST_BYTES = 8 * 1024 * 1024
@@ -10,13 +11,11 @@ const SAMPLES = 256
 /** Of 32-bit FNV-1a. */
 const FNV_PRIME = 16_777_619
 
-/** A copy of some content. */
-interface Held {
+/** What some content is called. */
+export interface ContentName {
   readonly name: string
-  readonly print: number
-  /** Where it begins among the bytes. */
-  readonly at: number
-  readonly length: number
+  /** Whether it was not here before, as far as is known: it mostly never comes again. */
+  readonly isNew: boolean
 }
 
 /**
@@ -29,12 +28,8 @@ export class ContentNames {
   /** Tells numbers apart from those of others who share a store. */
   readonly #prefix = randomUUID()
   #count = 0
-  /** One piece of memory, written round and round: a buffer for each content would be collected again and again. */
-  #bytes: Buffer | undefined
-  /** Where the next content goes. */
-  #end = 0
-  /** By fingerprint, in the order of writing. */
-  readonly #held = new Map<number, Held>()
+  /** Names by fingerprint. */
+  readonly #held = new Ring<number, string>(MOST_BYTES, (print) => this.#remember(print))
   /** Fingerprints of what is held no more, the oldest first. */
   readonly #seen = new Set<number>()
 
@@ -43,48 +38,19 @@ export class ContentNames {
     this.#largestNumbered = largestNumbered
   }
 
-  /** @param content At most 8 MiB. */
-  of(content: Uint8Array): string {
+  of(content: Uint8Array): ContentName {
     const print = fingerprint(content)
     const held = this.#held.get(print)
-    if (held !== undefined && this.#isSame(held, content)) return held.name
+    if (held !== undefined && this.#held.isSame(held, content)) return { name: held.value, isNew: false }
     const isNew = held === undefined && !this.#seen.has(print)
-    if (held !== undefined) this.#letGo(held)
     // Nobody can make content that has another's digest.
     const mayHaveNumber = isNew && content.length <= this.#largestNumbered
     const name = mayHaveNumber ? `${this.#prefix} ${++this.#count}` : hash('sha256', content, 'base64url')
-    this.#hold(content, name, print)
-    return name
+    this.#held.hold(print, name, content)
+    return { name, isNew }
   }
 
-  #isSame({ at, length }: Held, content: Uint8Array): boolean {
-    return length === content.length && this.#bytes?.compare(content, 0, length, at, at + length) === 0
-  }
-
-  #hold(content: Uint8Array, name: string, print: number): void {
-    const { length } = content
-    this.#bytes ??= Buffer.allocUnsafeSlow(MOST_BYTES)
-    if (this.#end + length > MOST_BYTES) {
-      this.#makeRoom(this.#end, MOST_BYTES)
-      this.#end = 0
-    }
-    const at = this.#end
-    this.#end += length
-    this.#makeRoom(at, this.#end)
-    this.#bytes.set(content, at)
-    this.#held.set(print, { name, print, at, length })
-  }
-
-  /** What begins there was written first of all, a round ago. */
-  #makeRoom(from: number, to: number): void {
-    for (const oldest of this.#held.values()) {
-      if (oldest.at < from || oldest.at >= to) return
-      this.#letGo(oldest)
-    }
-  }
-
-  #letGo({ print }: Held): void {
-    this.#held.delete(print)
+  #remember(print: number): void {
     this.#seen.add(print)
     if (this.#seen.size > MOST_SEEN) this.#seen.delete(this.#seen.values().next().value as number)
   }

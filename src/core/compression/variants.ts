@@ -4,8 +4,9 @@ import { type GuardedStore, guardStore, type ItemBody } from '../store/guard.ts'
 import type { KeyvLike } from '../store/keyv.ts'
 import type { Store } from '../store/store.ts'
 import { isTiered } from '../store/tiered.ts'
-import { ContentNames } from './content-names.ts'
+import { type ContentName, ContentNames } from './content-names.ts'
 import type { Encoder } from './encoders.ts'
+import { Ring } from './ring.ts'
 
 /** An encoding; undefined in place of its bytes: it would save next to nothing. */
 export interface Variant {
@@ -16,6 +17,8 @@ export interface Variant {
 const LIFETIME = 24 * 60 * 60_000
 /** How many bodies' names are remembered. */
 const MOST_NAMES = 10_000
+/** Bytes of encodings that nobody has asked for again. */
+const MOST_FIRST = 4 * 1024 * 1024
 export const NOT_WORTH_IT: Variant = { encoded: undefined }
 const EMPTY = Buffer.alloc(0)
 
@@ -25,8 +28,10 @@ export class Variants {
   /** Undefined: there is no store but this process' own. */
   readonly #far: GuardedStore | undefined
   readonly #names: ContentNames
+  /** Of content that was new, for as long as nobody has asked for them again: most are never asked for. */
+  readonly #first = new Ring<string, undefined>(MOST_FIRST)
   /** Names of content by those that the cache has for it. */
-  readonly #known = new Map<string, string>()
+  readonly #known = new Map<string, ContentName>()
   readonly #pending = new Map<string, Promise<Variant>>()
 
   /**
@@ -41,17 +46,23 @@ export class Variants {
   }
 
   /**
-   * The key of an encoding of `content`.
+   * The key of an encoding of `content`, and whether it is of no use to ask for it, since the content was not here before.
    * @param identity The cache's name of this very content, if it has one: it is then looked at once.
    */
-  keyOf(content: Uint8Array, identity: string | undefined, encoder: Encoder): string {
-    return `variant ${this.#nameOf(content, identity)} ${encoder.variant}`
+  keyOf(content: Uint8Array, identity: string | undefined, encoder: Encoder): { key: string; isNew: boolean } {
+    const { name, isNew } = this.#nameOf(content, identity)
+    return { key: `variant ${name} ${encoder.variant}`, isNew }
   }
 
   /** What this process has. */
   find(key: string): Variant | undefined {
     const item = this.#near.get(key)
-    return item === undefined || item instanceof Promise ? undefined : variantOf(item.body)
+    if (item !== undefined) return item instanceof Promise ? undefined : variantOf(item.body)
+    const first = this.#first.get(key)
+    if (first === undefined) return undefined
+    const encoded = this.#first.copyOf(first)
+    this.#first.letGo(key)
+    return this.#kept(key, variantOf(encoded) as Variant)
   }
 
   /** Keeps an encoding in this process. */
@@ -61,6 +72,11 @@ export class Variants {
       itemOf(variant.encoded === undefined ? variant : { encoded: alone(variant.encoded) }),
       LIFETIME,
     )
+  }
+
+  /** Keeps an encoding of content that was new for a while: with the rest, should somebody ask for it. */
+  keepFirst(key: string, { encoded = EMPTY }: Variant): void {
+    this.#first.hold(key, undefined, encoded)
   }
 
   /**
@@ -92,11 +108,12 @@ export class Variants {
     return variant
   }
 
-  #nameOf(content: Uint8Array, identity: string | undefined): string {
+  #nameOf(content: Uint8Array, identity: string | undefined): ContentName {
     if (identity === undefined) return this.#names.of(content)
     const known = this.#known.get(identity)
     if (known !== undefined) return known
-    const name = this.#names.of(content)
+    // The cache will ask again.
+    const name = { name: this.#names.of(content).name, isNew: false }
     if (this.#known.size >= MOST_NAMES) this.#known.delete(this.#known.keys().next().value as string)
     this.#known.set(identity, name)
     return name
