@@ -391,6 +391,55 @@ describe('the gate', () => {
     expect(types()).not.toContain('gate-open')
   })
 
+  /** A store that can be written to, and whose reads never come. */
+  const unreadable = () => {
+    const store = new ToldStore(false, hang)
+    store.set = (async () => void store.calls.push(['set'])) as never
+    return store
+  }
+  const readAndWrite = async (guarded: GuardedStore, times: number) => {
+    for (let i = 0; i < times; i++) {
+      const read = guarded.get('a')
+      await pass(100)
+      expect(await read).toBeUndefined()
+      await guarded.set('a', itemOf(1), minute)
+    }
+  }
+
+  test('opens after 5 reads in a row that failed, though writes between them did not', async () => {
+    const guarded = guard(unreadable())
+    await readAndWrite(guarded, 4)
+    expect(types()).not.toContain('gate-open')
+    await readAndWrite(guarded, 1)
+    expect(types().slice(-2)).toEqual(['gate-open', 'skipped'])
+    // Nobody waits any more.
+    expect(await guarded.get('a')).toBeUndefined()
+  })
+
+  test('is not closed by a write where reads opened it', async () => {
+    const store = unreadable()
+    const guarded = guard(store)
+    await readAndWrite(guarded, 5)
+    await pass(1_000)
+    expect(await guarded.set('a', itemOf(1), minute)).toBe(false)
+    store.answer = async () => undefined
+    await guarded.get('a')
+    await pass(0)
+    expect(types().at(-1)).toBe('gate-closed')
+    expect(await guarded.set('a', itemOf(1), minute)).toBe(true)
+  })
+
+  test('stays closed for a store that can be read, however many writes fail', async () => {
+    const store = new ToldStore(false, async () => undefined)
+    store.set = (() => Promise.reject(new Error('full'))) as never
+    const guarded = guard(store)
+    for (let i = 0; i < 20; i++) {
+      await guarded.get('a')
+      expect(await guarded.set('a', itemOf(1), minute)).toBe(false)
+    }
+    expect(types()).not.toContain('gate-open')
+  })
+
   test('makes one probe after 1 s, for which nobody waits, and closes when it succeeds', async () => {
     const store = new ToldStore(false, reject)
     const guarded = guard(store)
@@ -512,6 +561,148 @@ describe('the gate', () => {
     await guarded.get('a')
     expect(store.calls.length).toBe(2)
     expect(types()).toEqual(['error', 'skipped', 'skipped'])
+  })
+})
+
+describe('what could not be removed from a far store', () => {
+  /** A store that keeps what it is given while it is up. */
+  const keeping = () => {
+    const kept = new Map<string, StoreItem>()
+    const store = { ...new ToldStore(false), isUp: true }
+    const ifUp = (run: () => unknown): never =>
+      (store.isUp ? Promise.resolve(run()) : Promise.reject(new Error('down'))) as never
+    store.get = (key) => ifUp(() => kept.get(key))
+    store.set = (key, item) => ifUp(() => void kept.set(key, item))
+    store.delete = (key) => ifUp(() => kept.delete(key))
+    store.clear = () => ifUp(() => kept.clear())
+    return { store, kept }
+  }
+  const goDown = async (store: { isUp: boolean }, guarded: GuardedStore) => {
+    store.isUp = false
+    for (let i = 0; i < 5; i++) await guarded.get('other')
+    expect(types().at(-1)).toBe('gate-open')
+  }
+  const comeBack = async (store: { isUp: boolean }, guarded: GuardedStore) => {
+    store.isUp = true
+    await pass(1_000)
+    await guarded.get('other')
+    expect(types()).toContain('gate-closed')
+  }
+
+  test('is removed when the store is back', async () => {
+    const { store, kept } = keeping()
+    const guarded = guard(store)
+    await guarded.set('a', itemOf(1), minute)
+    await goDown(store, guarded)
+    expect(await guarded.delete('a')).toBe(false)
+    await comeBack(store, guarded)
+    await pass(0)
+    expect(kept.has('a')).toBe(false)
+  })
+
+  test('is not used before it is removed, and looking for it finds out that the store is back', async () => {
+    const { store, kept } = keeping()
+    const guarded = guard(store)
+    await guarded.set('a', itemOf(1), minute)
+    store.isUp = false
+    expect(await guarded.delete('a')).toBe(false)
+    store.isUp = true
+    expect(kept.has('a')).toBe(true)
+    expect(await guarded.get('a')).toBeUndefined()
+    await pass(0)
+    expect(kept.has('a')).toBe(false)
+  })
+
+  test('is not used while it is being removed', async () => {
+    const { store } = keeping()
+    const guarded = guard(store)
+    await guarded.set('a', itemOf(1), minute)
+    const remove = store.delete
+    store.delete = (async (key: string) => {
+      await later(1_000)()
+      return remove(key)
+    }) as never
+    const removing = guarded.delete('a')
+    expect(await guarded.get('a')).toBeUndefined()
+    const next = guarded.set('a', itemOf(2), minute)
+    await pass(1_000)
+    expect(await removing).toBe(true)
+    expect(await next).toBe(true)
+    expect(await guarded.get('a')).toEqual(itemOf(2))
+  })
+
+  test('is left alone where something new has taken its place', async () => {
+    const { store, kept } = keeping()
+    const guarded = guard(store)
+    await guarded.set('a', itemOf(1), minute)
+    store.isUp = false
+    await guarded.delete('a')
+    store.isUp = true
+    expect(await guarded.set('a', itemOf(2), minute)).toBe(true)
+    await pass(0)
+    expect(kept.get('a')).toEqual(itemOf(2))
+    expect(await guarded.get('a')).toEqual(itemOf(2))
+  })
+
+  test('does not come back with a write from before that arrives late', async () => {
+    const { store, kept } = keeping()
+    const guarded = guard(store)
+    const { set, delete: remove } = store
+    store.set = later(3_000) as never
+    const late = guarded.set('a', itemOf(1), minute)
+    store.delete = reject as never
+    const removing = guarded.delete('a')
+    await pass(2_000)
+    expect([await late, await removing]).toEqual([false, false])
+    kept.set('a', itemOf(1))
+    await pass(1_000)
+    expect(await guarded.get('a')).toBeUndefined()
+    await pass(0)
+    Object.assign(store, { set, delete: remove })
+    await guarded.get('other')
+    await pass(0)
+    expect(kept.has('a')).toBe(false)
+  })
+
+  test('is asked for again as long as it cannot be removed, one at a time', async () => {
+    const { store, kept } = keeping()
+    const guarded = guard(store)
+    for (const key of 'abc') await guarded.set(key, itemOf(1), minute)
+    const remove = store.delete
+    const refuse = vi.fn(reject)
+    store.delete = refuse as never
+    for (const key of 'abc') await guarded.delete(key)
+    expect(refuse).toHaveBeenCalledTimes(3)
+    await guarded.get('other')
+    await pass(0)
+    expect(refuse).toHaveBeenCalledTimes(4)
+    store.delete = remove
+    await guarded.get('other')
+    await pass(0)
+    expect([...kept.keys()]).toEqual([])
+  })
+
+  test('is forgotten when everything is removed, and takes little memory', async () => {
+    const { store } = keeping()
+    const guarded = guard(store, { maxWrites: 100_000 })
+    store.isUp = false
+    const owed = Array.from({ length: 20_000 }, (_, i) => guarded.delete(`${i}`))
+    await Promise.all(owed)
+    store.isUp = true
+    const removed = vi.spyOn(store, 'delete')
+    await pass(1_000)
+    await guarded.get('other')
+    await vi.waitFor(() => expect(removed).toHaveBeenCalledTimes(10_000))
+    expect(removed).toHaveBeenLastCalledWith('19999')
+
+    store.isUp = false
+    await guarded.delete('a')
+    store.isUp = true
+    removed.mockClear()
+    await guarded.clear()
+    await guarded.get('other')
+    await pass(0)
+    expect(removed).not.toHaveBeenCalled()
   })
 })
 

@@ -73,6 +73,19 @@ export function guardedServerTests<Server extends TestServer>(given: FailingServ
     await recovers()
   })
 
+  test('killed while something is removed: it is removed when the server is back', async () => {
+    open()
+    for (const key of 'abc') expect(await guarded.set(key, itemOf(100), minute)).toBe(true)
+    await server.kill()
+    await missesUntilSkipped()
+    expect(await Promise.all([guarded.delete('b'), guarded.delete('c')])).toEqual([false, false])
+    await server.restart()
+    await recovers()
+    for (const key of 'bc') await vi.waitFor(async () => expect(await store.get(key)).toBeUndefined(), back)
+    // The rest is as it was.
+    if (given.keeps) expect(await store.get('a')).toBeDefined()
+  })
+
   test('frozen: misses in time, then it is back with what it had', async () => {
     open()
     expect(await guarded.set('a', itemOf(100), minute)).toBe(true)

@@ -25,7 +25,10 @@ export interface StoreGuardOptions {
   readonly maxWrites?: number | undefined
   /** Bytes of bodies in flight at most; a write beyond is dropped unless it is alone. Default 16 MiB. */
   readonly maxWriteBytes?: number | undefined
-  /** Decides whether the store is asked. Default: skips it after 5 failures in a row, for 1 s doubling to 30 s. */
+  /**
+   * Decides whether the store is asked. Default: skips it after 5 failures in a row, of all calls or of reads, for 1 s
+   * doubling to 30 s.
+   */
   readonly gate?: StoreGate | undefined
   /** Default `systemClock`. */
   readonly clock?: Clock | undefined

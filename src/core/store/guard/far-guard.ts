@@ -7,6 +7,7 @@ import { type Outcome, waitAtMost, withDeadline } from './deadline.ts'
 import type { StoreGate, StorePermit } from './gate.ts'
 import { GuardedBody, ReportingBody } from './guarded-body.ts'
 import type { GuardedItem, GuardedStore, Report, StoreEvent, StoreOperation } from './guarded-store.ts'
+import { OwedDeletes } from './owed-deletes.ts'
 import { SharedReads } from './shared-reads.ts'
 import type { Writes } from './writes.ts'
 
@@ -36,6 +37,7 @@ export class FarGuard implements GuardedStore {
   readonly #writeTimeout: number
   readonly #readWhole: number
   readonly #reads = new SharedReads<StoreItem | LargeItem | undefined>()
+  readonly #owed = new OwedDeletes()
 
   /** `readWhole`: bytes of bodies that are read into memory though the store could stream them, as a near tier takes them. */
   constructor(
@@ -64,7 +66,10 @@ export class FarGuard implements GuardedStore {
   }
 
   async get(key: string, budget?: StoreBudget, signal?: AbortSignal): Promise<GuardedItem | undefined> {
+    const shouldBeGone = this.#owed.has(key)
     const found = await this.#within((call) => this.#begunFor(key, call), budget, signal)
+    // It was asked for all the same: somebody has to see whether the store is back.
+    if (shouldBeGone) return undefined
     if (found === undefined || isStoreItem(found)) return found
     if (isLargeItem(found)) {
       const { meta, body } = found
@@ -81,21 +86,26 @@ export class FarGuard implements GuardedStore {
   set(key: string, item: GuardedItem, lifetime: number): Promise<boolean> {
     const { meta, body } = item
     if (!(body instanceof GuardedBody)) {
-      return this.#write('set', key, body.length, () => this.#store.set(key, item as StoreItem, lifetime))
+      return this.#set(key, body.length, () => this.#store.set(key, item as StoreItem, lifetime))
     }
     const { streams } = this.#store
-    return this.#write('set', key, 0, async () => streams?.renew(key, { meta, body: body.stored }, lifetime))
+    return this.#set(key, 0, async () => streams?.renew(key, { meta, body: body.stored }, lifetime))
   }
 
+  /** What is not removed at once is removed when the store is back, and not used until then. */
   delete(key: string): Promise<boolean> {
-    return this.#write('delete', key, 0, async () => void (await this.#store.delete(key)))
+    this.#owed.add(key)
+    return this.#deleteOwed(key)
   }
 
   async clear(): Promise<boolean> {
     this.#reads.endAll()
     await this.#writes.settled()
     const call: Call = { operation: 'clear', deadline: this.#writeTimeout, reported: false }
-    const isDone = await this.#isDone(call, () => this.#store.clear())
+    const isDone = await this.#isDone(call, async () => {
+      await this.#store.clear()
+      this.#owed.clear()
+    })
     this.#reads.endAll()
     return isDone
   }
@@ -116,6 +126,22 @@ export class FarGuard implements GuardedStore {
       this.#report('error', 'release', error)
     }
   }
+
+  #set(key: string, bytes: number, set: () => void | Promise<void>): Promise<boolean> {
+    return this.#write('set', key, bytes, () => {
+      // A set that arrives late must not bring back what was removed meanwhile.
+      if (!this.#owed.has(key)) return set()
+      return Promise.resolve(set()).then(() => this.#owed.settled(key))
+    })
+  }
+
+  /** Unless a write that was under way has taken its place. */
+  readonly #deleteOwed = (key: string): Promise<boolean> =>
+    this.#write('delete', key, 0, async () => {
+      if (!this.#owed.has(key)) return
+      await this.#store.delete(key)
+      this.#owed.settled(key)
+    })
 
   /** The read of a key, perhaps another's; undefined where nobody should wait for the store. */
   #begunFor(key: string, call: Call): Attempt<StoreItem | LargeItem | undefined> | undefined {
@@ -235,6 +261,7 @@ export class FarGuard implements GuardedStore {
       case 'value':
         permit.succeed()
         this.#health.succeeded()
+        this.#owed.settle(this.#deleteOwed)
         break
       case 'error':
         this.#tell(call, 'error', outcome.error)
@@ -253,7 +280,7 @@ export class FarGuard implements GuardedStore {
 
   #enter(call: Call): StorePermit | undefined {
     try {
-      const permit = this.#gate.enter()
+      const permit = this.#gate.enter(call.operation === 'get' ? 'read' : 'write')
       if (permit === undefined) this.#tell(call, 'skipped')
       return permit
     } catch (error) {
