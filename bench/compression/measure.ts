@@ -37,8 +37,8 @@ export async function measure(
 ): Promise<ReadonlyMap<string, Measured>> {
   const running: Running[] = []
   try {
-    // The raw server comes last: it repeats another's answer.
-    const ordered = [...subjects].sort((a, b) => Number(a.server === 'raw') - Number(b.server === 'raw'))
+    // Those that repeat another's answer come last.
+    const ordered = [...subjects].sort((a, b) => Number(isRepeater(a)) - Number(isRepeater(b)))
     for (const subject of ordered) running.push(await start(subject, running))
     for (let i = 0; i < 2; i++) for (const each of running) await run(each, seconds)
     for (let round = 0; round < rounds; round++) {
@@ -54,7 +54,7 @@ export async function measure(
 }
 
 async function start(subject: Subject, before: readonly Running[]): Promise<Running> {
-  const answer = subject.server === 'raw' ? await answerOf(before) : undefined
+  const answer = isRepeater(subject) ? await answerOf(before) : undefined
   const profile = nameOf(subject).replaceAll(/\W+/g, '-')
   const child = new Child('./compression/server-child.ts', { name: subject.server, answer }, profile)
   const { port } = await child.ready<{ port: number }>()
@@ -65,10 +65,14 @@ async function start(subject: Subject, before: readonly Running[]): Promise<Runn
   return { measured: { subject, bytes: last.body.length, figures: [] }, child, port }
 }
 
+function isRepeater({ server }: Subject): boolean {
+  return server === 'raw' || server === 'express, raw'
+}
+
 /** That of the shield, which has written it from its cache. */
 async function answerOf(running: readonly Running[]): Promise<EncodedAnswer> {
   const model = running.find(({ measured }) => measured.subject.server === 'shield, cached')
-  if (model === undefined) throw new Error('There is nobody whose answer the raw server could repeat')
+  if (model === undefined) throw new Error('There is nobody whose answer the raw servers could repeat')
   const { status, lines, body } = await ask(model.measured.subject, model.port)
   return { status, lines, base64: body.toString('base64') }
 }

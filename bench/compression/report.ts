@@ -19,6 +19,8 @@ export interface Bar {
 
 const LABELS: Readonly<Record<ServerName, string>> = {
   raw: 'node:http alone, encoded beforehand',
+  'express, raw': 'Express 5, first `app.use`, encoded beforehand',
+  'express, next': 'Express 5, `app.use` that only calls `next`',
   plain: 'node:http, no compression',
   shield: '**`shield`**, `{ compression }`',
   'shield, cached': '**`shield`**, `{ cache, compression }`',
@@ -88,10 +90,11 @@ of \`bench/package.json\`.
 - ${rounds} rounds after two to warm up; in each round every subject is measured for ${seconds} s, one after the other, all of them alive
   all the time. Figures are medians over the rounds; multiples are medians of the rounds' own.
 - Load: wrk, one thread, 50 connections kept alive, loopback. Accept-Encoding names the one coding of the row.
-- Everything has the defaults it ships with, gzip of level 5 here and 6 with the peers; \`NODE_ENV\` is \`production\`. The handlers are the same: \`res.json\` in
+- Everything has the defaults it ships with, gzip of level 4 here (up to 32 KiB) and 6 with the peers; \`NODE_ENV\` is \`production\`. The handlers are the same: \`res.json\` in
   Express, an object as \`ctx.body\` in Koa.
 - The JSON is the page of a shop, ${bytes.toLocaleString('en')} bytes. Every subject's first answers were decoded and compared, and the
   handlers' runs were counted: where a hit is measured, no handler ran.
+- Rows without a bar are no bars: they tell what the place costs, whoever stands there.
 - node:http alone writes status, field lines and the encoded body of \`shield\`'s answer with one \`writeHead\` and one \`end\`.
 
 ## What was to be reached

@@ -52,6 +52,12 @@ const cached: readonly Omit<Row, 'group'>[] = [
   ...[shieldHit, expressHit, koaHit].map((ours) => {
     return { what: 'encoded hit, before the handler', ours, theirs: rawHit, bar: { cost: 1.6 } }
   }),
+  {
+    what: 'a constant answer, before the handler',
+    ours: same('express, raw', 'rests'),
+    theirs: rawHit,
+    bar: undefined,
+  },
 ]
 
 const reused: readonly Omit<Row, 'group'>[] = [
@@ -109,6 +115,7 @@ const notEligible: readonly Omit<Row, 'group'>[] = (
   ] as const
 ).flatMap(([path, what]) => [
   { what, ours: untouched('express, ours', path), theirs: untouched('express', path), bar: { cost: 1.05 } },
+  { what, ours: untouched('express, next', path), theirs: untouched('express', path), bar: undefined },
   { what, ours: untouched('shield', path), theirs: untouched('plain', path), bar: undefined },
 ])
 

@@ -2,6 +2,7 @@ import express, { type RequestHandler } from 'express'
 import { CACHE_CONTROL } from '../../answer.ts'
 import type { Listener } from '../../subjects/subject.ts'
 import { IMAGE, PRODUCTS, SMALL } from '../documents.ts'
+import { raw } from './raw.ts'
 import type { MakeServer, Settings } from './server.ts'
 
 /** The routes of all servers, behind `first`. */
@@ -29,3 +30,12 @@ export function expressApp({ ran }: Settings, ...first: RequestHandler[]): Liste
 }
 
 export const expressAlone: MakeServer = (settings) => expressApp(settings)
+
+/** What any middleware costs. */
+export const expressNext: MakeServer = (settings) => expressApp(settings, (_request, _response, next) => next())
+
+/** What any middleware costs that answers what it knows beforehand. */
+export const expressRaw: MakeServer = (settings) => {
+  const write = raw(settings)
+  return expressApp(settings, (request, response) => void write(request, response))
+}

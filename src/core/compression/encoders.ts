@@ -64,9 +64,9 @@ function makeEncoder(coding: Coding, options: EncoderOptions): Encoder {
     case 'br':
       return brotliEncoder(options.brotli)
     case 'gzip':
-      return deflatingEncoder('gzip', deflatingSettings(options), zlib.gzipSync, zlib.gzip, zlib.createGzip)
+      return deflatingEncoder('gzip', options, zlib.gzipSync, zlib.gzip, zlib.createGzip)
     case 'deflate':
-      return deflatingEncoder('deflate', deflatingSettings(options), zlib.deflateSync, zlib.deflate, zlib.createDeflate)
+      return deflatingEncoder('deflate', options, zlib.deflateSync, zlib.deflate, zlib.createDeflate)
   }
 }
 
@@ -143,21 +143,20 @@ function brotliEncoder(given: BrotliOptions = {}): Encoder {
 
 /** One less than zlib's own default: a tenth to a fifth less time, for two to eighteen thousandths more bytes. */
 const DEFLATE_LEVEL = 5
+/** Of content that is encoded while others wait: a quarter less time than by the level above, for 2 to 4 % more bytes. */
+const DEFLATE_LEVEL_AT_ONCE = 4
 
-function deflatingSettings({
-  level = DEFLATE_LEVEL,
-  memLevel,
-  strategy,
-  windowBits,
-  chunkSize,
-}: EncoderOptions): ZlibOptions {
-  const given = { level, memLevel, strategy, windowBits, chunkSize }
+function deflatingSettings(
+  { level, memLevel, strategy, windowBits, chunkSize }: EncoderOptions,
+  usualLevel: number,
+): ZlibOptions {
+  const given = { level: level ?? usualLevel, memLevel, strategy, windowBits, chunkSize }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
 
 function deflatingEncoder(
   coding: 'gzip' | 'deflate',
-  settings: ZlibOptions,
+  options: EncoderOptions,
   encodeNow: (content: Uint8Array, settings: ZlibOptions) => Buffer,
   encode: (
     content: Uint8Array,
@@ -166,12 +165,14 @@ function deflatingEncoder(
   ) => void,
   stream: (settings: ZlibOptions) => EncodingStream,
 ): Encoder {
+  const settings = deflatingSettings(options, DEFLATE_LEVEL)
+  const atOnce = deflatingSettings(options, DEFLATE_LEVEL_AT_ONCE)
   return {
     coding,
     variant: variantOf(coding, settings),
     flushKind: constants.Z_SYNC_FLUSH,
     isSlow: false,
-    encodeNow: (content) => encodeNow(content, settings),
+    encodeNow: (content) => encodeNow(content, atOnce),
     encode: (content, callback) => encode(content, settings, callback),
     stream: () => stream(settings),
   }

@@ -27,7 +27,7 @@ export interface CompressorOptions extends EncoderOptions {
   readonly concurrency?: number | undefined
 }
 
-/** `level` to `chunkSize` for gzip and deflate, default level 5, else as zlib; `brotli`: default quality 4; `zstd`: default level 3. */
+/** `level` to `chunkSize` for gzip and deflate, default level 5, or 4 up to 32 KiB, else as zlib; `brotli`: default quality 4; `zstd`: default level 3. */
 const KNOWN = [
   'threshold',
   'level',
