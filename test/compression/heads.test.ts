@@ -1,4 +1,5 @@
 /** What a handler that writes on Node's own response finds: all as without compression. */
+import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -757,6 +758,56 @@ describe.each(subjects)('$name', (subject) => {
       return seen
     }
     expect(await seenBy({})).toEqual(await seenBy(false))
+  })
+
+  test.each([0, 200_000])('content that is no content does not end an answer of %i bytes so far', async (bytes) => {
+    const codes: unknown[] = []
+    const server = await serving(async (response) => {
+      response.setHeader('Content-Type', 'text/plain')
+      for (let i = 0; i < 3; i++) response.write(randomBytes(bytes / 2 + 1_000).toString('hex'))
+      if (bytes > 0) await new Promise(setImmediate)
+      try {
+        response.end({} as never)
+      } catch (error) {
+        codes.push((error as NodeJS.ErrnoException).code)
+      }
+      response.end('ok')
+    })
+    for (const coding of codings) {
+      const got = await server.ask(coding)
+      expect([got.whole, got.text.length, got.text.slice(-2)]).toEqual([true, 3 * (bytes + 2_000) + 2, 'ok'])
+    }
+    expect(codes).toEqual(codings.map(() => 'ERR_INVALID_ARG_TYPE'))
+  })
+
+  test.each([false, 0, null])('end(%s) ends what was written', async (nothing) => {
+    for (const content of [text, 'little', '']) {
+      const server = await serving((response) => {
+        response.setHeader('Content-Type', 'text/plain')
+        if (content !== '') response.write(content)
+        response.end(nothing)
+      })
+      for (const coding of [...codings, undefined]) expect((await server.ask(coding)).text).toBe(content)
+    }
+  })
+
+  test.each([
+    ['writeHead', 'write'],
+    ['writeHead', 'end'],
+    ['setHeader', 'write'],
+  ])('trailers that nobody announced are sent behind %s and %s', async (head, how) => {
+    for (const content of [text, 'little']) {
+      const server = await serving((response) => {
+        if (head === 'writeHead') response.writeHead(200, plain)
+        else response.setHeader('Content-Type', 'text/plain')
+        if (how === 'write') response.write(content)
+        response.addTrailers({ 'X-Sum': '42' })
+        response.end(how === 'end' ? content : undefined)
+      })
+      for (const coding of [...codings, undefined]) {
+        expect(await server.ask(coding)).toMatchObject({ text: content, trailers: { 'x-sum': '42' } })
+      }
+    }
   })
 })
 

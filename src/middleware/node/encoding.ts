@@ -13,6 +13,7 @@ import { encodedReply } from './encoded-reply.ts'
 import {
   type Encoding,
   type EncodingRules,
+  hasTrailers,
   judgeEncoding,
   type Switch,
   setEncodedFields,
@@ -413,8 +414,12 @@ function encodedEnd(this: EncodedResponse, ...args: unknown[]): ServerResponse {
     case 'held':
     case 'feeding':
     case 'working':
-      if (isGone(this)) abandon(state)
-      if (isGone(this) || (!isContent(chunk) && !isNothing(chunk))) return state.end.apply(this, args) as ServerResponse
+      if (isGone(this)) {
+        abandon(state)
+        return state.end.apply(this, args) as ServerResponse
+      }
+      // Node's `end` throws as its `write` does, but leaves the connection corked.
+      if (!isContent(chunk) && !isNothing(chunk)) state.write.apply(this, args)
       if (state.isEnded) endAgain(this, state, chunk, callback)
       else finish(this, state, isContent(chunk) ? bytesOf(chunk, args[1]) : undefined, callback)
       return this
@@ -516,7 +521,9 @@ function sendVariant(response: EncodedResponse, state: State, content: Buffer, {
 
 function sendAsItIs(response: EncodedResponse, state: State, content: Buffer): void {
   // As Node does where there is no head yet.
-  if (state.isImplicit && response._contentLength !== undefined) response._contentLength = content.length
+  if (state.isImplicit && response._contentLength !== undefined && !hasTrailers(response)) {
+    response._contentLength = content.length
+  }
   commitAsItIs(response, state)
   endBeneath(response, state, content)
   tellHeld(state)
