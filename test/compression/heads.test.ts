@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { compression } from 'breakwater/express'
 import express from 'express'
+import session from 'express-session'
 import { describe, expect, test, vi } from 'vitest'
 import { listen } from '../bridges/wire.ts'
 import { requestText, sendRaw } from '../transparency/raw-client.ts'
@@ -808,6 +809,32 @@ describe.each(subjects)('$name', (subject) => {
         expect(await server.ask(coding)).toMatchObject({ text: content, trailers: { 'x-sum': '42' } })
       }
     }
+  })
+})
+
+describe.each([express, (await import('express4')).default])('a session of Express', (framework) => {
+  const paths = ['/send', '/head', '/pieces', '/large']
+
+  test.each(['inside', 'outside'])('that is saved as its answer ends, %s of compression', async (where) => {
+    const saving = session({ secret: 'secret', resave: true, saveUninitialized: true })
+    const app = framework().set('env', 'test')
+    app.use(where === 'inside' ? [compression(), saving] : [saving, compression()])
+    app.get('/send', (_request, response) => void response.type('text/plain').send(text))
+    app.get('/head', (_request, response) => void response.writeHead(200, plain).end(text))
+    app.get('/pieces', (_request, response) => {
+      response.writeHead(200, plain).write(text.slice(0, 2_000))
+      response.end(text.slice(2_000))
+    })
+    app.get('/large', (_request, response) => void response.writeHead(200, plain).end(text.repeat(50)))
+    const listening = await listen(app)
+    for (const coding of [...codings, undefined]) {
+      for (const path of paths) {
+        const got = await ask(listening.port, coding, { path })
+        expect([got.text.slice(0, text.length), got.headers['content-encoding']]).toEqual([text, coding])
+        expect(got.headers['set-cookie']).toHaveLength(1)
+      }
+    }
+    await listening.close()
   })
 })
 

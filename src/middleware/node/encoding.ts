@@ -609,6 +609,7 @@ function release(response: ServerResponse): void {
   if (!Object.hasOwn(response, 'headersSent')) return
   delete (response as { headersSent?: boolean }).headersSent
   delete (response as { writableEnded?: boolean }).writableEnded
+  delete (response as { _implicitHeader?: () => void })._implicitHeader
   for (const name of SETTERS) if (response[name] === tooLate) delete (response as Partial<ServerResponse>)[name]
 }
 
@@ -626,6 +627,8 @@ const DETAINED: PropertyDescriptorMap = {
       return this[ENCODED]?.isEnded ?? false
     },
   },
+  // Layers that look for the head in Node's own note of it have it made (express-session, `compression`).
+  _implicitHeader: { configurable: true, value: () => {} },
 }
 
 function headersSent(what: string): Error {
