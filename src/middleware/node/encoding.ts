@@ -640,7 +640,8 @@ function writeAfterEnd(response: ServerResponse, callback: Callback | undefined)
   const error = Object.assign(new Error('write after end'), { code: 'ERR_STREAM_WRITE_AFTER_END' })
   process.nextTick(() => {
     callback?.(error)
-    if (!isGone(response)) response.emit('error', error)
+    // Those of HTTP/2 emit no errors, so nobody listens.
+    if (!isGone(response) && response.req?.httpVersionMajor !== 2) response.emit('error', error)
   })
   return false
 }
