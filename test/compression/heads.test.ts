@@ -411,6 +411,23 @@ describe.each(subjects)('$name', (subject) => {
     expect(await nextText(content)).toBe('!')
   })
 
+  test.each(codings)('flush() sends a head that was written, before there is content: %s', async (coding) => {
+    let respond: (() => void) | undefined
+    const server = await serving((response) => {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' })
+      ;(response as Flushing).flush()
+      respond = () => response.end(text)
+    })
+    const response = await open(server.port, coding)
+    expect(response.headers['content-encoding']).toBe(coding)
+    respond?.()
+    expect(Buffer.concat(await decodedStream(response).toArray()).toString()).toBe(text)
+    const head = await open(server.port, coding, { method: 'HEAD' })
+    expect(head.headers['content-encoding']).toBe(coding)
+    respond?.()
+    expect(await head.toArray()).toEqual([])
+  })
+
   test('flush() is there before anything is written, after the end, and where nothing is encoded', async () => {
     const server = await start(subject, {
       raw: (request, response) => {

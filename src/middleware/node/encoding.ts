@@ -572,15 +572,20 @@ function isShareable(response: ServerResponse): boolean {
 function encodedFlushHeaders(this: EncodedResponse): void {
   const state = this[ENCODED] as State
   if (state.phase === 'open' && !this.headersSent && !isGone(this)) impliedHead(this, state)
-  if (state.phase === 'held' && state.request.method !== 'HEAD') startFeeding(this, state)
-  if (state.phase === 'held') commitHead(this, state, undefined)
-  if (state.phase !== 'refused' && state.phase !== 'working') state.flushHeaders.call(this)
+  sendHead(this, state)
 }
 
-/** Sends all that was written so far. */
+/** Sends a head that is there, whatever content comes. */
+function sendHead(response: EncodedResponse, state: State): void {
+  if (state.phase === 'held' && state.request.method !== 'HEAD') startFeeding(response, state)
+  if (state.phase === 'held') commitHead(response, state, undefined)
+  if (state.phase !== 'refused' && state.phase !== 'working') state.flushHeaders.call(response)
+}
+
+/** Sends all that was written so far, be it only the head. */
 function encodedFlush(this: EncodedResponse): void {
   const state = this[ENCODED] as State
-  if (state.phase === 'held' && state.held.length > 0) startFeeding(this, state)
+  if (state.phase === 'held') sendHead(this, state)
   state.feed?.flush()
 }
 
@@ -628,7 +633,13 @@ const DETAINED: PropertyDescriptorMap = {
     },
   },
   // Layers that look for the head in Node's own note of it have it made (express-session, `compression`).
-  _implicitHeader: { configurable: true, value: () => {} },
+  _implicitHeader: {
+    configurable: true,
+    value(this: EncodedResponse) {
+      // As Node does; its client has gone.
+      if (this[ENCODED]?.phase === 'passing') this.writeHead(this.statusCode)
+    },
+  },
 }
 
 function headersSent(what: string): Error {
