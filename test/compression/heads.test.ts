@@ -1,9 +1,11 @@
 /** What a handler that writes on Node's own response finds: all as without compression. */
+import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { compression } from 'breakwater/express'
 import express from 'express'
+import session from 'express-session'
 import { describe, expect, test, vi } from 'vitest'
 import { listen } from '../bridges/wire.ts'
 import { requestText, sendRaw } from '../transparency/raw-client.ts'
@@ -409,6 +411,23 @@ describe.each(subjects)('$name', (subject) => {
     expect(await nextText(content)).toBe('!')
   })
 
+  test.each(codings)('flush() sends a head that was written, before there is content: %s', async (coding) => {
+    let respond: (() => void) | undefined
+    const server = await serving((response) => {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' })
+      ;(response as Flushing).flush()
+      respond = () => response.end(text)
+    })
+    const response = await open(server.port, coding)
+    expect(response.headers['content-encoding']).toBe(coding)
+    respond?.()
+    expect(Buffer.concat(await decodedStream(response).toArray()).toString()).toBe(text)
+    const head = await open(server.port, coding, { method: 'HEAD' })
+    expect(head.headers['content-encoding']).toBe(coding)
+    respond?.()
+    expect(await head.toArray()).toEqual([])
+  })
+
   test('flush() is there before anything is written, after the end, and where nothing is encoded', async () => {
     const server = await start(subject, {
       raw: (request, response) => {
@@ -757,6 +776,82 @@ describe.each(subjects)('$name', (subject) => {
       return seen
     }
     expect(await seenBy({})).toEqual(await seenBy(false))
+  })
+
+  test.each([0, 200_000])('content that is no content does not end an answer of %i bytes so far', async (bytes) => {
+    const codes: unknown[] = []
+    const server = await serving(async (response) => {
+      response.setHeader('Content-Type', 'text/plain')
+      for (let i = 0; i < 3; i++) response.write(randomBytes(bytes / 2 + 1_000).toString('hex'))
+      if (bytes > 0) await new Promise(setImmediate)
+      try {
+        response.end({} as never)
+      } catch (error) {
+        codes.push((error as NodeJS.ErrnoException).code)
+      }
+      response.end('ok')
+    })
+    for (const coding of codings) {
+      const got = await server.ask(coding)
+      expect([got.whole, got.text.length, got.text.slice(-2)]).toEqual([true, 3 * (bytes + 2_000) + 2, 'ok'])
+    }
+    expect(codes).toEqual(codings.map(() => 'ERR_INVALID_ARG_TYPE'))
+  })
+
+  test.each([false, 0, null])('end(%s) ends what was written', async (nothing) => {
+    for (const content of [text, 'little', '']) {
+      const server = await serving((response) => {
+        response.setHeader('Content-Type', 'text/plain')
+        if (content !== '') response.write(content)
+        response.end(nothing)
+      })
+      for (const coding of [...codings, undefined]) expect((await server.ask(coding)).text).toBe(content)
+    }
+  })
+
+  test.each([
+    ['writeHead', 'write'],
+    ['writeHead', 'end'],
+    ['setHeader', 'write'],
+  ])('trailers that nobody announced are sent behind %s and %s', async (head, how) => {
+    for (const content of [text, 'little']) {
+      const server = await serving((response) => {
+        if (head === 'writeHead') response.writeHead(200, plain)
+        else response.setHeader('Content-Type', 'text/plain')
+        if (how === 'write') response.write(content)
+        response.addTrailers({ 'X-Sum': '42' })
+        response.end(how === 'end' ? content : undefined)
+      })
+      for (const coding of [...codings, undefined]) {
+        expect(await server.ask(coding)).toMatchObject({ text: content, trailers: { 'x-sum': '42' } })
+      }
+    }
+  })
+})
+
+describe.each([express, (await import('express4')).default])('a session of Express', (framework) => {
+  const paths = ['/send', '/head', '/pieces', '/large']
+
+  test.each(['inside', 'outside'])('that is saved as its answer ends, %s of compression', async (where) => {
+    const saving = session({ secret: 'secret', resave: true, saveUninitialized: true })
+    const app = framework().set('env', 'test')
+    app.use(where === 'inside' ? [compression(), saving] : [saving, compression()])
+    app.get('/send', (_request, response) => void response.type('text/plain').send(text))
+    app.get('/head', (_request, response) => void response.writeHead(200, plain).end(text))
+    app.get('/pieces', (_request, response) => {
+      response.writeHead(200, plain).write(text.slice(0, 2_000))
+      response.end(text.slice(2_000))
+    })
+    app.get('/large', (_request, response) => void response.writeHead(200, plain).end(text.repeat(50)))
+    const listening = await listen(app)
+    for (const coding of [...codings, undefined]) {
+      for (const path of paths) {
+        const got = await ask(listening.port, coding, { path })
+        expect([got.text.slice(0, text.length), got.headers['content-encoding']]).toEqual([text, coding])
+        expect(got.headers['set-cookie']).toHaveLength(1)
+      }
+    }
+    await listening.close()
   })
 })
 

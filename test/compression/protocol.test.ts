@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { requestText, sendRaw } from '../transparency/raw-client.ts'
 import { answersIn } from './raw-answers.ts'
-import { page, type Setting, start, text, textOf } from './subject.ts'
+import { page, type RawHandler, type Setting, start, text, textOf } from './subject.ts'
 import { subjects } from './subjects/index.ts'
 import { shieldOf } from './subjects/shield.ts'
 import { codings, decoded, open, varyOf } from './wire.ts'
@@ -298,6 +298,22 @@ describe('HTTP/2 without TLS', () => {
     await new Promise<void>((resolve) => server.close(() => resolve()))
     expect((await ask({ handler: page() }, { 'accept-encoding': '*;q=0' })).headers[':status']).toBe(406)
   })
+
+  test.each(['write', 'end'] as const)(
+    'a %s after the end emits no error, which Node does not do either',
+    async (late) => {
+      const failed = vi.fn()
+      const content = textOf(100_000)
+      const raw: RawHandler = (_request, response) => {
+        response.on('error', failed).setHeader('content-type', 'text/plain')
+        response.end(content)
+        response[late]('late')
+      }
+      const got = await ask({ raw }, { 'accept-encoding': 'gzip' })
+      expect([got.headers['content-encoding'], got.text]).toEqual(['gzip', content])
+      expect(failed).not.toHaveBeenCalled()
+    },
+  )
 
   test('a client that resets its stream stops the handler', async () => {
     const closed = vi.fn()

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Ring } from '../../src/core/compression/ring.ts'
 
-const SIZE = 1_000
+const SIZE = 10_000
 
 /** Bytes that tell which ones they are. */
 function bytesOf(length: number, which: number): Buffer {
@@ -11,17 +11,30 @@ function bytesOf(length: number, which: number): Buffer {
 
 describe('a ring of bytes', () => {
   test('holds what was written last, whole, and tells of all that goes', () => {
-    const write = fc.tuple(fc.nat(12), fc.oneof(fc.nat(SIZE + 50), fc.constantFrom(0, 100, SIZE)))
+    const write = fc.tuple(fc.nat(12), fc.oneof(fc.nat(SIZE + 500), fc.nat(300), fc.constantFrom(0, 1_000, SIZE)))
     void fc.assert(fc.property(fc.array(write, { maxLength: 200 }), check), { numRuns: 300 })
   })
 
   test('holds as much as it has room for', () => {
     const ring = new Ring<number, undefined>(SIZE)
-    for (let key = 0; key < 10; key++) ring.hold(key, undefined, bytesOf(100, key))
+    for (let key = 0; key < 10; key++) ring.hold(key, undefined, bytesOf(1_000, key))
     for (let key = 0; key < 10; key++) expect(ring.get(key)).toBeDefined()
-    ring.hold(10, undefined, bytesOf(100, 10))
+    ring.hold(10, undefined, bytesOf(1_000, 10))
     expect(ring.get(0)).toBeUndefined()
     expect(ring.get(1)).toBeDefined()
+  })
+
+  test('holds only so many that are small or have no bytes at all: they take memory, too', () => {
+    for (const length of [0, 1, 20]) {
+      let held = 0
+      const ring = new Ring<number, undefined>(SIZE, () => held--)
+      for (let key = 0; key < 1_000; key++) {
+        ring.hold(key, undefined, bytesOf(length, key))
+        held++
+      }
+      expect(ring.get(999)).toBeDefined()
+      expect(held).toBeLessThanOrEqual(SIZE / 200)
+    }
   })
 
   test('does not take other bytes for those it holds', () => {
@@ -39,11 +52,11 @@ describe('a ring of bytes', () => {
 
   test('gives copies that stay as they are', () => {
     const ring = new Ring<number, undefined>(SIZE)
-    ring.hold(0, undefined, bytesOf(900, 0))
+    ring.hold(0, undefined, bytesOf(9_000, 0))
     const held = ring.get(0)
     const copy = held && ring.copyOf(held)
-    ring.hold(1, undefined, bytesOf(900, 1))
-    expect(copy).toEqual(bytesOf(900, 0))
+    ring.hold(1, undefined, bytesOf(9_000, 1))
+    expect(copy).toEqual(bytesOf(9_000, 0))
   })
 })
 

@@ -214,6 +214,17 @@ describe.each(subjects)('$name', (subject) => {
       expect(server.compressor.counts().gzip).toMatchObject({ encoded: 1, reused: 2, bytes: 3 * size })
     })
 
+    test('what another mount with the same store has encoded is not encoded again where it is large', async () => {
+      const options = { store: memoryStore() }
+      const body = textOf(100_000)
+      for (let i = 0; i < 2; i++) {
+        const setting = { cache: undefined as never, options }
+        const server = await startSeam(subject, undefined, () => ({ headers: html, body }), setting)
+        expect((await server.ask('gzip')).text).toBe(body)
+      }
+      expect(told.map(({ what }) => what)).toEqual(['encoded', 'variant'])
+    })
+
     test('many at once are encoded once', async () => {
       const server = await startSeam(subject, undefined, () => ({ headers: html, body: textOf(200_000) }), {
         cache: undefined as never,

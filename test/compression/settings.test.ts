@@ -5,9 +5,10 @@ import { compression as forExpress } from 'breakwater/express'
 import { compression as forKoa } from 'breakwater/koa'
 import { shield } from 'breakwater/node'
 import { describe, expect, test } from 'vitest'
+import { listen } from '../bridges/wire.ts'
 import { page, start, text, textOf } from './subject.ts'
 import { subjects } from './subjects/index.ts'
-import { codings, varyOf } from './wire.ts'
+import { ask, codings, varyOf } from './wire.ts'
 
 describe.each(subjects)('$name', (subject) => {
   const codingOf = async (compression: CompressorOptions, acceptEncoding: string | undefined, body = text) => {
@@ -180,6 +181,18 @@ describe.each(subjects)('$name', (subject) => {
     expect(gzip?.encoded).toBeLessThanOrEqual(1)
     expect((gzip?.bytes ?? 0) > (gzip?.encodedBytes ?? 0)).toBe(true)
   })
+})
+
+test('without Express, too: its middleware and its default filter know only what Node has', async () => {
+  const compress = forExpress({ filter: (request, response) => forExpress.filter(request, response) })
+  const listening = await listen((request, response) => {
+    compress(request as never, response as never, () => {
+      response.setHeader('Content-Type', request.url === '/image' ? ['image/png'] : 'text/plain').end(text)
+    })
+  })
+  expect((await ask(listening.port, 'gzip')).headers['content-encoding']).toBe('gzip')
+  expect((await ask(listening.port, 'gzip', { path: '/image' })).headers['content-encoding']).toBeUndefined()
+  await listening.close()
 })
 
 describe('refused at construction, with a sentence', () => {

@@ -3,8 +3,9 @@ import { Ring } from './ring.ts'
 
 /** Bytes of content that are held to compare with. */
 const MOST_BYTES = 8 * 1024 * 1024
-/** How many contents that are held no more are known to have been here. */
-const MOST_SEEN = 4096
+/** Places for the fingerprints of what is held no more, so many of them beside each other: powers of two. */
+const PLACES = 65_536
+const BESIDE = 4
 /** Bytes that a fingerprint takes from each end of some content, and at most of them between. */
 const ENDS = 128
 const SAMPLES = 256
@@ -14,7 +15,7 @@ const FNV_PRIME = 16_777_619
 /** What some content is called. */
 export interface ContentName {
   readonly name: string
-  /** Whether it was not here before, as far as is known: it mostly never comes again. */
+  /** Whether nobody has called it so before: as far as is known it was not here, and mostly it never comes again. */
   readonly isNew: boolean
 }
 
@@ -29,9 +30,9 @@ export class ContentNames {
   readonly #prefix = randomUUID()
   #count = 0
   /** Names by fingerprint. */
-  readonly #held = new Ring<number, string>(MOST_BYTES, (print) => this.#remember(print))
-  /** Fingerprints of what is held no more, the oldest first. */
-  readonly #seen = new Set<number>()
+  readonly #held = new Ring<number, string>(MOST_BYTES, (print) => this.#seen.add(print))
+  /** Fingerprints of what is held no more. */
+  readonly #seen = new Fingerprints()
 
   /** @param largestNumbered Bytes of the largest content that may have a number. Larger content has the same name in all processes. */
   constructor(largestNumbered: number) {
@@ -42,18 +43,35 @@ export class ContentNames {
     const print = fingerprint(content)
     const held = this.#held.get(print)
     if (held !== undefined && this.#held.isSame(held, content)) return { name: held.value, isNew: false }
-    const isNew = held === undefined && !this.#seen.has(print)
+    // Digests are known to others who share a store.
+    const isNew = content.length <= this.#largestNumbered && held === undefined && !this.#seen.has(print)
     // Nobody can make content that has another's digest.
-    const mayHaveNumber = isNew && content.length <= this.#largestNumbered
-    const name = mayHaveNumber ? `${this.#prefix} ${++this.#count}` : hash('sha256', content, 'base64url')
+    const name = isNew ? `${this.#prefix} ${++this.#count}` : hash('sha256', content, 'base64url')
     this.#held.hold(print, name, content)
     return { name, isNew }
   }
+}
 
-  #remember(print: number): void {
-    this.#seen.add(print)
-    if (this.#seen.size > MOST_SEEN) this.#seen.delete(this.#seen.values().next().value as number)
+/** Remembers fingerprints in little memory: a newer one may take the place of an older one. */
+class Fingerprints {
+  readonly #places = new Int32Array(PLACES)
+
+  has(print: number): boolean {
+    const first = firstPlace(print)
+    for (let at = first; at < first + BESIDE; at++) if (this.#places[at] === print) return true
+    return false
   }
+
+  add(print: number): void {
+    if (this.has(print)) return
+    const first = firstPlace(print)
+    this.#places.copyWithin(first + 1, first, first + BESIDE - 1)
+    this.#places[first] = print
+  }
+}
+
+function firstPlace(print: number): number {
+  return (print ^ (print >>> 16)) & (PLACES - BESIDE)
 }
 
 /**

@@ -1,3 +1,6 @@
+/** Bytes that each takes at least: about as much as what is noted of it, so that there is a limit to what has few bytes, or none. */
+const LEAST = 256
+
 /** Where some bytes lie, and what goes with them. */
 export interface Held<K, V> {
   readonly key: K
@@ -48,16 +51,16 @@ export class Ring<K, V> {
   /** In place of what was held under that key. More bytes than the ring has are not held. */
   hold(key: K, value: V, bytes: Uint8Array): void {
     const { length } = bytes
+    const room = Math.max(length, LEAST)
     this.letGo(key)
-    if (length > this.#size) return
+    if (room > this.#size) return
     this.#bytes ??= Buffer.allocUnsafeSlow(this.#size)
-    if (this.#end + length > this.#size) {
-      // Also what is empty and lies at the very end.
-      this.#makeRoom(this.#end, Infinity)
+    if (this.#end + room > this.#size) {
+      this.#makeRoom(this.#end, this.#size)
       this.#end = 0
     }
     const at = this.#end
-    this.#end += length
+    this.#end += room
     this.#makeRoom(at, this.#end)
     this.#bytes.set(bytes, at)
     this.#held.set(key, { key, value, at, length })

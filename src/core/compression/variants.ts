@@ -46,7 +46,7 @@ export class Variants {
   }
 
   /**
-   * The key of an encoding of `content`, and whether it is of no use to ask for it, since the content was not here before.
+   * The key of an encoding of `content`, and whether it is of no use to ask for it, since nothing can be known by it yet.
    * @param identity The cache's name of this very content, if it has one: it is then looked at once.
    */
   keyOf(content: Uint8Array, identity: string | undefined, encoder: Encoder): { key: string; isNew: boolean } {

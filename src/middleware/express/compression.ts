@@ -2,6 +2,7 @@ import type { Request, RequestHandler, Response } from 'express'
 import type { Compressor } from '../../core/compression/compressor.ts'
 import { isCompressible } from '../../core/compression/media-type.ts'
 import { CompressionMount, type CompressionMountOptions } from '../node/compression-mount.ts'
+import { textOf } from '../node/encoding-head.ts'
 
 /** Whether an answer may be encoded. */
 type ExpressFilter = (request: Request, response: Response) => unknown
@@ -43,5 +44,5 @@ export const compression: Compression = Object.assign(
       next()
     }
   },
-  { filter: (_request: Request, response: Response) => isCompressible(response.get('Content-Type')) },
+  { filter: (_request: Request, response: Response) => isCompressible(textOf(response.getHeader('Content-Type'))) },
 )

@@ -7,9 +7,9 @@ export function isContent(chunk: unknown): chunk is string | Uint8Array {
   return typeof chunk === 'string' || chunk instanceof Uint8Array
 }
 
-/** `end()`, `end(callback)`, `end(null)`. */
+/** `end()`, `end(callback)`, `end(null)`; `end(false)` is the same to Node. */
 export function isNothing(chunk: unknown): boolean {
-  return chunk === undefined || chunk === null || typeof chunk === 'function'
+  return !chunk || typeof chunk === 'function'
 }
 
 /** Bytes. */

@@ -180,7 +180,12 @@ export function setEncodedFields(response: ServerResponse, coding: Coding, lengt
 
 /** Whether its framing is settled already: a length besides would contradict it (RFC 9112 section 6.2), or leave no place for trailers. */
 function isChunked(response: ServerResponse): boolean {
-  return response.hasHeader('Transfer-Encoding') || response.hasHeader('Trailer')
+  return response.hasHeader('Transfer-Encoding') || response.hasHeader('Trailer') || hasTrailers(response)
+}
+
+/** Whether it was given trailers, announced or not. HTTP/2 has a place for them in any case. */
+export function hasTrailers({ _trailer: trailers }: ServerResponse & { readonly _trailer?: string }): boolean {
+  return trailers !== undefined && trailers !== ''
 }
 
 /** The weak form of an entity tag. */

@@ -13,6 +13,7 @@ import { encodedReply } from './encoded-reply.ts'
 import {
   type Encoding,
   type EncodingRules,
+  hasTrailers,
   judgeEncoding,
   type Switch,
   setEncodedFields,
@@ -413,8 +414,12 @@ function encodedEnd(this: EncodedResponse, ...args: unknown[]): ServerResponse {
     case 'held':
     case 'feeding':
     case 'working':
-      if (isGone(this)) abandon(state)
-      if (isGone(this) || (!isContent(chunk) && !isNothing(chunk))) return state.end.apply(this, args) as ServerResponse
+      if (isGone(this)) {
+        abandon(state)
+        return state.end.apply(this, args) as ServerResponse
+      }
+      // Node's `end` throws as its `write` does, but leaves the connection corked.
+      if (!isContent(chunk) && !isNothing(chunk)) state.write.apply(this, args)
       if (state.isEnded) endAgain(this, state, chunk, callback)
       else finish(this, state, isContent(chunk) ? bytesOf(chunk, args[1]) : undefined, callback)
       return this
@@ -516,7 +521,9 @@ function sendVariant(response: EncodedResponse, state: State, content: Buffer, {
 
 function sendAsItIs(response: EncodedResponse, state: State, content: Buffer): void {
   // As Node does where there is no head yet.
-  if (state.isImplicit && response._contentLength !== undefined) response._contentLength = content.length
+  if (state.isImplicit && response._contentLength !== undefined && !hasTrailers(response)) {
+    response._contentLength = content.length
+  }
   commitAsItIs(response, state)
   endBeneath(response, state, content)
   tellHeld(state)
@@ -565,15 +572,20 @@ function isShareable(response: ServerResponse): boolean {
 function encodedFlushHeaders(this: EncodedResponse): void {
   const state = this[ENCODED] as State
   if (state.phase === 'open' && !this.headersSent && !isGone(this)) impliedHead(this, state)
-  if (state.phase === 'held' && state.request.method !== 'HEAD') startFeeding(this, state)
-  if (state.phase === 'held') commitHead(this, state, undefined)
-  if (state.phase !== 'refused' && state.phase !== 'working') state.flushHeaders.call(this)
+  sendHead(this, state)
 }
 
-/** Sends all that was written so far. */
+/** Sends a head that is there, whatever content comes. */
+function sendHead(response: EncodedResponse, state: State): void {
+  if (state.phase === 'held' && state.request.method !== 'HEAD') startFeeding(response, state)
+  if (state.phase === 'held') commitHead(response, state, undefined)
+  if (state.phase !== 'refused' && state.phase !== 'working') state.flushHeaders.call(response)
+}
+
+/** Sends all that was written so far, be it only the head. */
 function encodedFlush(this: EncodedResponse): void {
   const state = this[ENCODED] as State
-  if (state.phase === 'held' && state.held.length > 0) startFeeding(this, state)
+  if (state.phase === 'held') sendHead(this, state)
   state.feed?.flush()
 }
 
@@ -602,6 +614,7 @@ function release(response: ServerResponse): void {
   if (!Object.hasOwn(response, 'headersSent')) return
   delete (response as { headersSent?: boolean }).headersSent
   delete (response as { writableEnded?: boolean }).writableEnded
+  delete (response as { _implicitHeader?: () => void })._implicitHeader
   for (const name of SETTERS) if (response[name] === tooLate) delete (response as Partial<ServerResponse>)[name]
 }
 
@@ -619,6 +632,14 @@ const DETAINED: PropertyDescriptorMap = {
       return this[ENCODED]?.isEnded ?? false
     },
   },
+  // Layers that look for the head in Node's own note of it have it made (express-session, `compression`).
+  _implicitHeader: {
+    configurable: true,
+    value(this: EncodedResponse) {
+      // As Node does; its client has gone.
+      if (this[ENCODED]?.phase === 'passing') this.writeHead(this.statusCode)
+    },
+  },
 }
 
 function headersSent(what: string): Error {
@@ -630,7 +651,8 @@ function writeAfterEnd(response: ServerResponse, callback: Callback | undefined)
   const error = Object.assign(new Error('write after end'), { code: 'ERR_STREAM_WRITE_AFTER_END' })
   process.nextTick(() => {
     callback?.(error)
-    if (!isGone(response)) response.emit('error', error)
+    // Those of HTTP/2 emit no errors, so nobody listens.
+    if (!isGone(response) && response.req?.httpVersionMajor !== 2) response.emit('error', error)
   })
   return false
 }
