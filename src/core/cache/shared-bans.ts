@@ -18,7 +18,7 @@ interface BanRecord {
 
 /** Told by a mirror. */
 export interface BanListener {
-  /** A purge was read. */
+  /** A purge was read, or may have been missed. */
   purged(): void
   /** The log could not be read; undefined where that took too long. */
   failed(error: unknown): void
@@ -64,12 +64,11 @@ export class SharedBans {
   ) {
     this.#bans = bans
     this.#capabilities = capabilities
-    this.#log = new SharedLog(withLists(capabilities), 'bans', clock)
+    this.#log = new SharedLog(withLists(capabilities), 'bans')
     this.#clock = clock
     this.#interval = interval
     this.#timeout = timeout
     this.#isDown = isDown
-    bans.isUnread = true
   }
 
   /** Tells `listener` for as long as somebody else holds it. */
@@ -165,17 +164,18 @@ export class SharedBans {
   }
 
   /** Takes in what a reading brought, be it late: the next one goes on from there. */
-  #heed({ records, latest, floor }: LogNews, startedAt: number): void {
+  #heed({ log, records, latest, floor }: LogNews, startedAt: number): void {
     this.#readAt = Math.max(this.#readAt, startedAt)
     this.#failedAt = Number.NEGATIVE_INFINITY
     const now = this.#clock.now()
+    const isLost = this.#bans.follow(log)
     for (const { sequence, value } of records) {
       const { ban, soft, at } = parsed(value)
       // Whose clock is ahead of this one's made no purge of the future.
       this.#bans.note(ban, soft, Math.min(at, now), sequence)
     }
-    this.#bans.raise(floor, latest)
-    if (records.length > 0) this.#tell((listener) => listener.purged())
+    const isMissing = this.#bans.raise(floor, latest)
+    if (records.length > 0 || isLost || isMissing) this.#tell((listener) => listener.purged())
     void this.#subscribe()
   }
 
