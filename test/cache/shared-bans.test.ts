@@ -7,6 +7,7 @@ import { ResponseCache } from '../../src/core/cache/response-cache.ts'
 import { SharedBans } from '../../src/core/cache/shared-bans.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { localCapabilities } from '../../src/core/store/local-capabilities.ts'
+import { SharedLog } from '../../src/core/store/shared-log.ts'
 import type { Store } from '../../src/core/store/store.ts'
 import { farStore, ManualClock } from '../support/engine.ts'
 
@@ -75,6 +76,24 @@ test('while a store is down, a purge a second tries it, and others are refused a
   read.mockRestore()
   clock.pass(1)
   await mirror.add(group, false)
+})
+
+test('many purges that are told of at once are read together', async () => {
+  const kept = localCapabilities({ clock: systemClock })
+  const bans = new BanLog()
+  const mirror = new SharedBans(bans, kept, options)
+  await mirror.refresh(undefined, undefined)
+  const log = new SharedLog(kept, 'bans')
+  for (let i = 0; i < 100; i++) {
+    const ban = { kind: 'group', authority: undefined, group: String(i) }
+    await log.append(Buffer.from(JSON.stringify({ ban, soft: false, at: 0 })))
+  }
+  const entry = { bansPassed: bans.latest, banLog: bans.log, groups: ['99'], target: '/', authority: 'example.test' }
+  const slice = vi.spyOn(kept, 'slice')
+  for (let i = 0; i < 100; i++) void kept.publish('bans', '')
+  await vi.waitFor(() => expect(bans.check(entry)).toBe('removed'))
+  await pause(50)
+  expect(slice.mock.calls.length).toBeLessThan(5)
 })
 
 test.each([

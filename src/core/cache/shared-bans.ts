@@ -48,6 +48,8 @@ export class SharedBans {
   readonly #listeners = new Set<WeakRef<BanListener>>()
   #last: Promise<unknown> = Promise.resolve()
   #reading: Promise<void> | undefined
+  /** The one that waits for its turn. */
+  #next: Promise<void> | undefined
   /** The latest call of the log, which may outlast the time it is given. Never rejects. */
   #underWay: Promise<unknown> = Promise.resolve()
   #readAt = Number.NEGATIVE_INFINITY
@@ -140,18 +142,21 @@ export class SharedBans {
     if (this.#readAt < writtenAt) await waitAtMost(this.#underWay, writeTimeout)
   }
 
-  /** Reads what is new. Never rejects. */
+  /** Reads what is new. Never rejects. One reading that is still to begin does for all who want one. */
   #read(): Promise<void> {
+    if (this.#next !== undefined) return this.#next
     const reading = this.#readNow().finally(() => {
       if (this.#reading === reading) this.#reading = undefined
     })
     this.#reading = reading
+    this.#next = reading
     return reading
   }
 
   async #readNow(): Promise<void> {
-    const startedAt = this.#clock.monotonic()
     const read = (): Promise<void> => {
+      this.#next = undefined
+      const startedAt = this.#clock.monotonic()
       const reading = this.#log.read().then((news) => this.#heed(news, startedAt))
       this.#underWay = reading.catch(() => {})
       return reading
