@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+
 /** A store could not be set up or reached, or refused what was asked; the message says what to do. */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
@@ -13,6 +15,12 @@ export function withoutCredentials(text: string, secrets: readonly string[] = []
   return safe
 }
 
+/** Whether an error tells credentials, wherever: errors of clients hold others, and what the client was made with. */
+export function tellsCredentials(error: unknown, secrets: readonly string[] = []): boolean {
+  const told = inspect(error, { depth: 6, customInspect: false, maxStringLength: null })
+  return withoutCredentials(told, secrets) !== told
+}
+
 /**
  * A StoreError that says `what`, with the reason but no credentials: a client's own error may hold its URL, so it is
  * not handed on as the cause where it does.
@@ -21,9 +29,7 @@ export function storeError(what: string, cause?: unknown, secrets: readonly stri
   if (cause === undefined) return new StoreError(withoutCredentials(what, secrets))
   const reason = reasonOf(cause)
   const message = withoutCredentials(reason === '' ? what : `${what}: ${reason}`, secrets)
-  const isClean =
-    withoutCredentials(String((cause as Error)?.stack ?? cause), secrets) === String((cause as Error)?.stack ?? cause)
-  return isClean ? new StoreError(message, { cause }) : new StoreError(message)
+  return tellsCredentials(cause, secrets) ? new StoreError(message) : new StoreError(message, { cause })
 }
 
 /** Node puts the reasons of several addresses into an AggregateError without a message of its own. */
