@@ -38,7 +38,9 @@ export class DiskCells implements StoreCapabilities {
 
   increment(key: string, by: number, lifetime: number): Promise<number> {
     return this.#change(key, lifetime, (found) => {
-      const sum = Number(found ?? 0) + by
+      const count = Number(found ?? 0)
+      if (!Number.isSafeInteger(count)) throw new StoreError('What is to be counted is no number')
+      const sum = count + by
       return { next: Buffer.from(String(sum)), result: sum }
     })
   }
