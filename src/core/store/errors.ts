@@ -1,5 +1,3 @@
-import { inspect } from 'node:util'
-
 /** A store could not be set up or reached, or refused what was asked; the message says what to do. */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
@@ -17,8 +15,18 @@ export function withoutCredentials(text: string, secrets: readonly string[] = []
 
 /** Whether an error tells credentials, wherever: errors of clients hold others, and what the client was made with. */
 export function tellsCredentials(error: unknown, secrets: readonly string[] = []): boolean {
-  const told = inspect(error, { depth: 6, customInspect: false, maxStringLength: null })
-  return withoutCredentials(told, secrets) !== told
+  return textsOf(error, 0).some((text) => withoutCredentials(text, secrets) !== text)
+}
+
+/** Errors below errors that are looked at. What else hangs on one, such as a socket, may have no end: its texts count. */
+const depth = 5
+
+function textsOf(error: unknown, level: number): string[] {
+  if (typeof error !== 'object' || error === null) return [String(error)]
+  const { message, stack, cause, errors } = error as Partial<AggregateError>
+  const own = [message, stack, ...Object.values(error)].filter((value) => typeof value === 'string')
+  const below = [cause, ...(Array.isArray(errors) ? errors : [])].filter((value) => value !== undefined)
+  return level === depth ? own : [...own, ...below.flatMap((value) => textsOf(value, level + 1))]
 }
 
 /**
