@@ -44,6 +44,21 @@ test('a body whose chunks are another writer’s, damaged or gone is a miss', as
 })
 
 test.each([
+  { type: 'data', parts: [['no JSON', 1]] },
+  { type: 'data', parts: [['"a"', 1]] },
+  { type: 'data', parts: [['[]', 1]], value: 1 },
+  { type: 'data', parts: [['[1,{}]', 1]] },
+  { type: 'data', parts: 5 },
+  { type: 'data', parts: [5] },
+  { type: 'data', parts: [null] },
+  { type: 'data', parts: [['["a"]', 'long']], value: {} },
+])('what somebody wrote as a value of Keyv, and is none, is no failure of the store: %o', async (said) => {
+  const store = remoteStore('map', onMap(), {})
+  await store.set('odd', { meta: { kind: 'keyv', ...said }, body: Buffer.from('x') }, minute)
+  await expect(store.get('odd')).resolves.not.toThrow()
+})
+
+test.each([
   { length: 64 * megabyte, chunkSize: 1 },
   { length: 2 ** 53 - 1, chunkSize: 1 },
   { length: 10, chunkSize: 0 },

@@ -7,11 +7,12 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type DiskStoreOptions, diskStore } from '../../src/adapters/stores/disk.ts'
 import type { RemoteStore } from '../../src/core/store/remote.ts'
@@ -158,6 +159,33 @@ describe('opening', () => {
     vi.useRealTimers()
   })
 
+  test.each([
+    ['a folder of items', ['items', '0', '0']],
+    ['a folder of such folders', ['items', '0']],
+    ['the folder of capabilities', ['cells']],
+    ['the temporary folder', ['temporary']],
+  ])('removes nothing of what is elsewhere, where %s is a link to it', async (_, [...place]) => {
+    const elsewhere = join(folder, 'elsewhere')
+    const old = new Date(Date.now() - 60 * minute)
+    for (const inside of ['', '0', join('0', '0')]) {
+      mkdirSync(join(elsewhere, inside), { recursive: true })
+      writeFileSync(join(elsewhere, inside, 'bw=somebody'), 'theirs')
+      utimesSync(join(elsewhere, inside, 'bw=somebody'), old, old)
+    }
+    const link = join(folder, 'breakwater-1', ...place)
+    mkdirSync(dirname(link), { recursive: true })
+    symlinkSync(elsewhere, link)
+    // Left over only after a while.
+    vi.useFakeTimers({ now: Date.now() + 60 * minute, toFake: ['Date'] })
+    const store = open({ maxBytes: MiB })
+    // It walks before it writes beyond the limit. What it is writing may be taken for left over as well.
+    for (let i = 0; i < 60; i++) await store.set(`key ${i}`, itemOf(20 * KiB), minute).catch(() => {})
+    await store.clear()
+    vi.useRealTimers()
+    for (const inside of ['', '0', join('0', '0')])
+      expect(existsSync(join(elsewhere, inside, 'bw=somebody'))).toBe(true)
+  })
+
   test('leaves what others keep in the folder as it was', async () => {
     writeFileSync(join(folder, 'mine'), 'mine')
     const store = open()
@@ -247,6 +275,17 @@ test('a lock that a killed process left is taken away after its lifetime, by one
   await Promise.all(Array.from({ length: 40 }, (_, i) => others[i % 4]?.capabilities?.increment('count', 1, minute)))
   expect(await store.capabilities?.increment('count', 0, minute)).toBe(41)
   expect(filesIn('locks')).toEqual([])
+})
+
+test('a lock that was left before the clock was set back is taken away, too', async () => {
+  const store = open()
+  await store.capabilities?.setIfAbsent('key', Buffer.from('a'), minute)
+  const [cell = ''] = filesIn('cells')
+  const lock = join(folder, 'breakwater-1', 'locks', basename(cell))
+  writeFileSync(lock, 'a process that was killed')
+  const later = new Date(Date.now() + 60 * minute)
+  utimesSync(lock, later, later)
+  expect(await store.capabilities?.compareAndSwap('key', Buffer.from('a'), Buffer.from('b'), minute)).toBe(true)
 })
 
 test('a change whose lock is taken away before it has written is made again', async () => {

@@ -85,6 +85,13 @@ export function describeLocalStore(kind: LocalKind): void {
       expect(String(await open(place).capabilities?.read('swapped'))).toBe('180')
     })
 
+    test('what is no counter cannot be counted on, and stays what it is', async () => {
+      const own = open(newPlace()).capabilities
+      await own?.setIfAbsent('no counter', Buffer.from('token'), 60_000)
+      await expect(own?.increment('no counter', 1, 60_000)).rejects.toThrow('What is to be counted is no number')
+      expect(String(await own?.read('no counter'))).toBe('token')
+    })
+
     test('of several processes one is the first under each key', async () => {
       const place = newPlace()
       const told = await together(place, 'first', 200, 4)

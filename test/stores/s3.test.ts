@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { AwsClient } from 'aws4fetch'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type S3StoreOptions, s3Store } from '../../src/adapters/stores/s3.ts'
@@ -121,6 +123,22 @@ describe('s3Store', () => {
     expect(await Promise.all(keys.map((key) => store.get(key)))).toEqual(keys.map(() => undefined))
     expect(await neighbour.get('a')).toBeDefined()
     await proxy.stop()
+  })
+
+  test('clear deletes nothing elsewhere, whatever names somebody gave to objects beside ours', async () => {
+    const names = ['clear/a', 'clear/../precious', 'clear/../../another/precious', 'clear/./b', 'clear/..']
+    const asked: string[] = []
+    const endpoint = createServer((request, response) => {
+      if (request.method === 'DELETE') asked.push(String(request.url))
+      const found = request.method === 'GET' ? names.map((name) => `<Key>${name}</Key>`).join('') : ''
+      response.writeHead(request.method === 'GET' ? 200 : 204).end(found)
+    })
+    await new Promise<void>((resolve) => endpoint.listen(0, '127.0.0.1', resolve))
+    const { port } = endpoint.address() as AddressInfo
+    await newStore({ endpoint: `http://127.0.0.1:${port}`, namespace: 'clear' }).clear()
+    expect(asked).toEqual([`/${s3Bucket}/clear/a`])
+    endpoint.closeAllConnections()
+    await new Promise((resolve) => endpoint.close(resolve))
   })
 
   test('what somebody else put under a key of ours is a miss', async () => {

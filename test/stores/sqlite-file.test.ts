@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -115,6 +115,25 @@ describe('a file that cannot be used', () => {
     writeFileSync(path, 'name,price\n'.repeat(500))
     await expect(open().ready()).rejects.toThrow(/is not a SQLite database.*another path/)
     expect(readFileSync(path, 'utf8')).toBe('name,price\n'.repeat(500))
+  })
+
+  test('is made by another process while this one looks at it: both use it', async () => {
+    const made = join(folder, 'made.db')
+    const other = sqliteStore({ path: made })
+    await other.set('a', itemOf(1), minute)
+    await other.close()
+    const { prepare } = DatabaseSync.prototype
+    const looking = vi.spyOn(DatabaseSync.prototype, 'prepare').mockImplementationOnce(function (
+      this: DatabaseSync,
+      sql,
+    ) {
+      const found = prepare.call(this, sql).get()
+      copyFileSync(made, path)
+      return { get: () => found } as ReturnType<typeof prepare>
+    })
+    await open().ready()
+    looking.mockRestore()
+    expect(await open().get('a')).toBeDefined()
   })
 
   test('is another program’s database: it says so and leaves it alone', async () => {

@@ -38,7 +38,9 @@ export class DiskCells implements StoreCapabilities {
 
   increment(key: string, by: number, lifetime: number): Promise<number> {
     return this.#change(key, lifetime, (found) => {
-      const sum = Number(found ?? 0) + by
+      const count = Number(found ?? 0)
+      if (!Number.isSafeInteger(count)) throw new StoreError('What is to be counted is no number')
+      const sum = count + by
       return { next: Buffer.from(String(sum)), result: sum }
     })
   }
@@ -135,7 +137,8 @@ export class DiskCells implements StoreCapabilities {
     // Read before its age is looked at: what is old now was no other lock a moment ago.
     const stale = await readFile(lock, 'utf8').catch(() => undefined)
     const made = await stat(lock).catch(() => undefined)
-    if (stale === undefined || made === undefined || Date.now() - made.mtimeMs < lockLifetime) return
+    // The clock may have been set back since.
+    if (stale === undefined || made === undefined || Math.abs(Date.now() - made.mtimeMs) < lockLifetime) return
     const aside = join(this.#root, 'temporary', randomUUID())
     try {
       await rename(lock, aside)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { type FileHandle, lstat, mkdir, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { StoreError, storeError } from '../../core/store/errors.ts'
 import type { ByteBody } from '../../core/store/remote.ts'
@@ -114,8 +114,10 @@ export class DiskFiles {
   /** Every file, or those of keys that start with `prefix`. */
   async *walk(prefix = ''): AsyncGenerator<Found> {
     const start = nameOf(prefix)
+    const top = await unlinked(dirname(this.#top), basename(this.#top))
+    if (top === undefined) return
     for (const folder of shards) {
-      const names = await namesIn(join(this.#top, folder))
+      const names = await namesIn(await unlinked(top, folder))
       for (const name of names) {
         if (!name.startsWith(start)) continue
         const path = join(this.#top, folder, name)
@@ -128,19 +130,23 @@ export class DiskFiles {
   /** Bytes of what is being written, by whatever process. */
   async bytesUnderWay(): Promise<number> {
     let bytes = 0
-    for (const name of await namesIn(this.#temporary)) {
+    for (const name of await this.#temporaries()) {
       bytes += (await lstat(join(this.#temporary, name)).catch(() => undefined))?.size ?? 0
     }
     return bytes
   }
 
   async removeLeftOvers(): Promise<void> {
-    for (const name of await namesIn(this.#temporary)) {
+    for (const name of await this.#temporaries()) {
       const path = join(this.#temporary, name)
       // Not the date of the content, which is in the future.
       const stat = await lstat(path).catch(() => undefined)
       if (stat && Date.now() - stat.ctimeMs > leftOver) await remove(path)
     }
+  }
+
+  async #temporaries(): Promise<string[]> {
+    return namesIn(await unlinked(dirname(this.#temporary), basename(this.#temporary)))
   }
 
   pathOf(key: string): string {
@@ -197,9 +203,23 @@ function nameOf(key: string): string {
   return key.replaceAll(':', '=').replaceAll('{', '(').replaceAll('}', ')')
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+/**
+ * The folder `part` below `above`; undefined where it is missing, or a link: whoever can write to the folder could have
+ * what is elsewhere removed by a process that may do more.
+ */
+async function unlinked(above: string, part: string): Promise<string | undefined> {
+  const path = join(above, part)
   try {
-    return await readdir(folder)
+    return (await realpath(path)) === join(await realpath(above), part) ? path : undefined
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
+}
+
+async function namesIn(folder: string | undefined): Promise<string[]> {
+  try {
+    return folder === undefined ? [] : await readdir(folder)
   } catch (error) {
     if (isAbsent(error)) return []
     throw error

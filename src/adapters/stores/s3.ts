@@ -207,7 +207,7 @@ class InBucket implements ByteBackend {
     let page: string | undefined
     do {
       const listed = await this.#objects.list(objectKey(prefix), pageSize, page)
-      await this.#deleteObjects(listed.keys)
+      await this.#deleteObjects(listed.keys.filter((name) => objectName.test(name)))
       page = listed.next
     } while (page !== undefined)
   }
@@ -243,3 +243,6 @@ class InBucket implements ByteBackend {
 function objectKey(key: string): string {
   return key.replace(':+{', '/cap/').replace(':{', '/').replace('}:', '.').replace('}', '').replace(/:$/, '/')
 }
+
+/** Any such name. One with `..` in it, which somebody else may have written beside ours, would lead to other objects. */
+const objectName = /^[\w-]+\/(cap\/)?[\w-]+(\.\w+)?$/

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import type { ListCapabilities } from '../../core/store/capabilities.ts'
+import { StoreError } from '../../core/store/errors.ts'
 import { endOf, type SqliteFile } from './sqlite-file.ts'
 
 /** Each is one statement, or several in one transaction: no other caller or process comes between. */
@@ -12,7 +13,8 @@ export function sqliteCapabilities(file: SqliteFile, clock: Clock): ListCapabili
       file.use(({ increment }) => {
         // Not `get`, which would not be told if the transaction that ends behind the row failed.
         const [row] = increment.all(key, end(lifetime), Buffer.from(String(by)), clock.now())
-        return Number(bufferOf(row?.value))
+        if (row === undefined) throw new StoreError('What is to be counted is no number')
+        return Number(bufferOf(row.value))
       }),
     setIfAbsent: (key, value, lifetime) =>
       file.use(({ setIfAbsent }) => setIfAbsent.run(key, end(lifetime), value, clock.now()).changes === 1),

@@ -112,7 +112,8 @@ export function endOf(clock: Clock, lifetime: number): number {
 function setUp(db: DatabaseSync, path: string): void {
   const isOurs = () => number(db, 'application_id') === applicationId
   const isEmpty = () => db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined
-  if (!isOurs() && !isEmpty()) {
+  // In this order: another process may be making it ours, both at once.
+  if (!isEmpty() && !isOurs()) {
     throw new StoreError(
       `${path} is the SQLite database of another program. Give sqliteStore a path of its own; nothing was changed`,
     )

@@ -63,7 +63,7 @@ export interface Statements {
 
   /** key, now */
   readonly read: StatementSync
-  /** key, expires, by as digits, now */
+  /** key, expires, by as digits, now; no row where the value is no number */
   readonly increment: StatementSync
   /** key, expires, value, now */
   readonly setIfAbsent: StatementSync
@@ -112,6 +112,7 @@ export function prepareStatements(db: DatabaseSync): Statements {
       `INSERT INTO cells (key, expires, value) VALUES (?1, ?2, ?3)
        ON CONFLICT (key) DO UPDATE SET expires = excluded.expires, value = CAST(
          iif(expires > ?4, CAST(value AS INTEGER), 0) + CAST(excluded.value AS INTEGER) AS BLOB)
+         WHERE expires <= ?4 OR CAST(CAST(value AS INTEGER) AS BLOB) = value
        RETURNING value`,
     ),
     setIfAbsent: db.prepare(

@@ -10,7 +10,7 @@ interface Purged {
 }
 
 /** What purges look at. */
-type Passed = Pick<EntryData, 'bansPassed' | 'groups' | 'target' | 'authority'>
+type Passed = Pick<EntryData, 'bansPassed' | 'banLog' | 'groups' | 'target' | 'authority'>
 
 /** More different bans than this are not remembered one by one; beyond it the oldest become a ban of everything older. */
 const MAX_BANS = 10_000
@@ -21,12 +21,30 @@ const MAX_BANS = 10_000
  */
 export class BanLog {
   latest = 0
-  /** A log shared with other processes has not been read yet: what others have stored may have been purged. */
-  isUnread = false
+  #log: string | undefined
   #targets = new Map<string, Purged>()
   #groups = new Map<string, Purged>()
   #prefixes = new Map<string, Purged & { authority: string | undefined; prefix: string }>()
   #all: Purged = { hard: 0, soft: 0, softAt: 0 }
+
+  /**
+   * Names the log shared with other processes that the numbers are of: undefined where there is none, or it has not been
+   * read yet. Numbers of another log say nothing here, so what carries one may have been purged.
+   */
+  get log(): string | undefined {
+    return this.#log
+  }
+
+  /** From now on the numbers are those of this shared log. Tells whether it follows another, which is forgotten. */
+  follow(log: string): boolean {
+    if (log === this.#log) return false
+    const isSuccessor = this.#log !== undefined
+    this.#log = log
+    this.latest = 0
+    this.#all = { hard: 0, soft: 0, softAt: 0 }
+    this.#forget()
+    return isSuccessor
+  }
 
   /** Records a purge of this process; `soft` makes stale what a hard one removes. `now` in epoch ms. */
   add(ban: Ban, soft: boolean, now: number): void {
@@ -67,17 +85,21 @@ export class BanLog {
     }
   }
 
-  /** What a shared log stands at. Purges up to `floor` are not all known: what has passed fewer counts as purged. */
-  raise(floor: number, latest: number): void {
-    this.isUnread = false
+  /**
+   * What a shared log stands at. Purges up to `floor` are not all known: what has passed fewer counts as purged. Tells
+   * whether that is more than before.
+   */
+  raise(floor: number, latest: number): boolean {
     this.latest = Math.max(this.latest, latest)
-    this.#all.hard = Math.max(this.#all.hard, floor)
+    const isMore = floor > this.#all.hard
+    if (isMore) this.#all.hard = floor
+    return isMore
   }
 
   /** What has befallen an entry since its own number: removed, made stale at a time (ms), or nothing. */
   check(entry: Passed): 'removed' | { readonly staleAt: number } | undefined {
     const since = entry.bansPassed
-    if (this.isUnread && since > 0) return 'removed'
+    if (entry.banLog !== this.#log) return 'removed'
     if (since >= this.latest) return undefined
     let staleAt = Number.POSITIVE_INFINITY
     for (const purged of this.#concerning(entry)) {

@@ -41,6 +41,8 @@ export interface EntryData {
   readonly range: StoredRange | undefined
   /** The newest ban this entry is known to have passed. */
   readonly bansPassed: number
+  /** The log of purges that this is a number of; undefined where nobody shares one. */
+  readonly banLog: string | undefined
   /** The handler enumerated the request's fields, so what it read is not known. */
   readonly headersCopied: boolean
   /** Personal properties of the request that the handler read while they were unset. */
@@ -73,6 +75,7 @@ export class Entry implements EntryData {
   readonly groups: readonly string[]
   readonly range: StoredRange | undefined
   bansPassed: number
+  readonly banLog: string | undefined
   readonly headersCopied: boolean
   readonly absences: readonly string[]
   readonly note: string | undefined
@@ -103,6 +106,7 @@ export class Entry implements EntryData {
     this.groups = data.groups
     this.range = data.range
     this.bansPassed = data.bansPassed
+    this.banLog = data.banLog
     this.headersCopied = data.headersCopied
     this.absences = data.absences
     this.note = data.note
@@ -231,6 +235,7 @@ export interface Described {
   readonly vary: readonly string[]
   readonly range: StoredRange | undefined
   readonly bansPassed: number
+  readonly banLog: string | undefined
   readonly headersCopied: boolean
   readonly absences: readonly string[]
   readonly note: string | undefined
@@ -273,6 +278,7 @@ export function describeEntry(described: Described, profile: Profile): Entry {
     groups: described.groups,
     range: described.range,
     bansPassed: described.bansPassed,
+    banLog: described.banLog,
     headersCopied: described.headersCopied,
     absences: described.absences,
     note: described.note,
@@ -292,7 +298,9 @@ function omittedFields({ directives: { control } }: Storable, profile: Profile):
 }
 
 /** Whether an item's metadata is an entry's as far as purges look at it; `reviveEntry` looks closer. */
-export function isEntryData(meta: object): meta is Pick<EntryData, 'bansPassed' | 'groups' | 'target' | 'authority'> {
+export function isEntryData(
+  meta: object,
+): meta is Pick<EntryData, 'bansPassed' | 'banLog' | 'groups' | 'target' | 'authority'> {
   const { kind, target, groups, bansPassed } = meta as Partial<EntryData>
   return kind === 'response' && typeof target === 'string' && typeof bansPassed === 'number' && isStrings(groups)
 }
@@ -308,6 +316,7 @@ export function reviveEntry(meta: object): Entry | undefined {
     Number.isInteger(data.status) &&
     typeof data.statusText === 'string' &&
     typeof data.bansPassed === 'number' &&
+    isOptional('string', data.banLog) &&
     isOptional('number', data.staleIfError) &&
     isOptional('number', data.expiredAt) &&
     isOptional('object', data.range) &&

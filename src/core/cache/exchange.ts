@@ -72,6 +72,7 @@ export class Exchange {
   readonly #flight: Flight | undefined
   #epoch = 0
   #bansAtStart = 0
+  #banLog: string | undefined
   #requestTime = 0
   #leads: boolean
   #lease: Lease | undefined
@@ -103,7 +104,9 @@ export class Exchange {
   /** The handler is run from now on: the answer's age counts from here, and what was purged before does not hit it. */
   begin(): void {
     this.#epoch = this.#flight?.epoch ?? 0
-    this.#bansAtStart = this.#mount.responses.bans.latest
+    const { bans } = this.#mount.responses
+    this.#bansAtStart = bans.latest
+    this.#banLog = bans.log
     this.#requestTime = this.#mount.responses.clock.now()
   }
 
@@ -329,6 +332,7 @@ export class Exchange {
         vary: this.#selecting(judged.vary, freshened?.entry.vary),
         range,
         bansPassed: this.#bansAtStart,
+        banLog: this.#banLog,
         headersCopied: this.reads?.copied ?? false,
         absences: this.#absences(freshened?.entry.absences),
         note: response.note,

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import { type Events, eventChannel } from '../events.ts'
 import { clockOption, duration, knownOptions, quote } from '../options.ts'
 import { asStore } from '../store/as-store.ts'
-import { StoreError, withoutCredentials } from '../store/errors.ts'
+import { StoreError, tellsCredentials, withoutCredentials } from '../store/errors.ts'
 import { type GuardedStore, guardStore, StoreBudget, type StoreEvent } from '../store/guard.ts'
 import { healthOf } from '../store/health.ts'
 import type { KeyvLike } from '../store/keyv.ts'
@@ -312,21 +312,20 @@ export class ResponseCache {
   #tellStore({ type, operation, store, error }: StoreEvent): void {
     this.counts.storeErrors++
     if (type === 'dropped') this.counts.droppedWrites++
-    this.#publishStore({ store, type, operation, error: clean(error) })
+    this.#publishStore({ store, type, operation, error })
   }
 
   #publishStore(event: Events['breakwater:store']): void {
     const channel = eventChannel('breakwater:store')
-    if (channel.hasSubscribers) channel.publish(event)
+    if (!channel.hasSubscribers) return
+    channel.publish('error' in event ? { ...event, error: clean(event.error) } : event)
   }
 }
 
 /** Errors of clients that others wrote may hold their URL with its password. */
 function clean(error: unknown): unknown {
-  const text = error instanceof Error ? `${error.message}${error.stack}` : String(error)
-  return withoutCredentials(text) === text
-    ? error
-    : new StoreError(withoutCredentials((error as Error).message ?? text))
+  if (error === undefined || !tellsCredentials(error)) return error
+  return new StoreError(withoutCredentials(error instanceof Error ? error.message : String(error)))
 }
 
 /** Whether a store is skipped. The mirror of its purges keeps this, which therefore knows nothing of any cache. */

@@ -18,7 +18,7 @@ interface BanRecord {
 
 /** Told by a mirror. */
 export interface BanListener {
-  /** A purge was read. */
+  /** A purge was read, or may have been missed. */
   purged(): void
   /** The log could not be read; undefined where that took too long. */
   failed(error: unknown): void
@@ -48,6 +48,8 @@ export class SharedBans {
   readonly #listeners = new Set<WeakRef<BanListener>>()
   #last: Promise<unknown> = Promise.resolve()
   #reading: Promise<void> | undefined
+  /** The one that waits for its turn. */
+  #next: Promise<void> | undefined
   /** The latest call of the log, which may outlast the time it is given. Never rejects. */
   #underWay: Promise<unknown> = Promise.resolve()
   #readAt = Number.NEGATIVE_INFINITY
@@ -64,12 +66,11 @@ export class SharedBans {
   ) {
     this.#bans = bans
     this.#capabilities = capabilities
-    this.#log = new SharedLog(withLists(capabilities), 'bans', clock)
+    this.#log = new SharedLog(withLists(capabilities), 'bans')
     this.#clock = clock
     this.#interval = interval
     this.#timeout = timeout
     this.#isDown = isDown
-    bans.isUnread = true
   }
 
   /** Tells `listener` for as long as somebody else holds it. */
@@ -141,18 +142,21 @@ export class SharedBans {
     if (this.#readAt < writtenAt) await waitAtMost(this.#underWay, writeTimeout)
   }
 
-  /** Reads what is new. Never rejects. */
+  /** Reads what is new. Never rejects. One reading that is still to begin does for all who want one. */
   #read(): Promise<void> {
+    if (this.#next !== undefined) return this.#next
     const reading = this.#readNow().finally(() => {
       if (this.#reading === reading) this.#reading = undefined
     })
     this.#reading = reading
+    this.#next = reading
     return reading
   }
 
   async #readNow(): Promise<void> {
-    const startedAt = this.#clock.monotonic()
     const read = (): Promise<void> => {
+      this.#next = undefined
+      const startedAt = this.#clock.monotonic()
       const reading = this.#log.read().then((news) => this.#heed(news, startedAt))
       this.#underWay = reading.catch(() => {})
       return reading
@@ -165,17 +169,18 @@ export class SharedBans {
   }
 
   /** Takes in what a reading brought, be it late: the next one goes on from there. */
-  #heed({ records, latest, floor }: LogNews, startedAt: number): void {
+  #heed({ log, records, latest, floor }: LogNews, startedAt: number): void {
     this.#readAt = Math.max(this.#readAt, startedAt)
     this.#failedAt = Number.NEGATIVE_INFINITY
     const now = this.#clock.now()
+    const isLost = this.#bans.follow(log)
     for (const { sequence, value } of records) {
       const { ban, soft, at } = parsed(value)
       // Whose clock is ahead of this one's made no purge of the future.
       this.#bans.note(ban, soft, Math.min(at, now), sequence)
     }
-    this.#bans.raise(floor, latest)
-    if (records.length > 0) this.#tell((listener) => listener.purged())
+    const isMissing = this.#bans.raise(floor, latest)
+    if (records.length > 0 || isLost || isMissing) this.#tell((listener) => listener.purged())
     void this.#subscribe()
   }
 

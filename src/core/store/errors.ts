@@ -13,6 +13,22 @@ export function withoutCredentials(text: string, secrets: readonly string[] = []
   return safe
 }
 
+/** Whether an error tells credentials, wherever: errors of clients hold others, and what the client was made with. */
+export function tellsCredentials(error: unknown, secrets: readonly string[] = []): boolean {
+  return textsOf(error, 0).some((text) => withoutCredentials(text, secrets) !== text)
+}
+
+/** Errors below errors that are looked at. What else hangs on one, such as a socket, may have no end: its texts count. */
+const depth = 5
+
+function textsOf(error: unknown, level: number): string[] {
+  if (typeof error !== 'object' || error === null) return [String(error)]
+  const { message, stack, cause, errors } = error as Partial<AggregateError>
+  const own = [message, stack, ...Object.values(error)].filter((value) => typeof value === 'string')
+  const below = [cause, ...(Array.isArray(errors) ? errors : [])].filter((value) => value !== undefined)
+  return level === depth ? own : [...own, ...below.flatMap((value) => textsOf(value, level + 1))]
+}
+
 /**
  * A StoreError that says `what`, with the reason but no credentials: a client's own error may hold its URL, so it is
  * not handed on as the cause where it does.
@@ -21,9 +37,7 @@ export function storeError(what: string, cause?: unknown, secrets: readonly stri
   if (cause === undefined) return new StoreError(withoutCredentials(what, secrets))
   const reason = reasonOf(cause)
   const message = withoutCredentials(reason === '' ? what : `${what}: ${reason}`, secrets)
-  const isClean =
-    withoutCredentials(String((cause as Error)?.stack ?? cause), secrets) === String((cause as Error)?.stack ?? cause)
-  return isClean ? new StoreError(message, { cause }) : new StoreError(message)
+  return tellsCredentials(cause, secrets) ? new StoreError(message) : new StoreError(message, { cause })
 }
 
 /** Node puts the reasons of several addresses into an AggregateError without a message of its own. */

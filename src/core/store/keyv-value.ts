@@ -32,7 +32,7 @@ export function itemOfKeyv(value: unknown): StoreItem {
   return item({ kind: 'keyv', type: 'data', value: rest, parts }, Buffer.concat(bodies))
 }
 
-/** The value of an item that a Keyv stored, or the item itself. */
+/** The value of an item that a Keyv stored, or the item itself; undefined where it says what no Keyv did. */
 export function valueOfItem(found: StoreItem): unknown {
   const meta = found.meta as Partial<KeyvMeta>
   if (meta.kind !== 'keyv') return found
@@ -40,11 +40,16 @@ export function valueOfItem(found: StoreItem): unknown {
   if (meta.type === 'bytes') return found.body
   const holder = { value: meta.value }
   let position = 0
-  for (const [path, length] of meta.parts ?? []) {
-    put(holder, ['value', ...(JSON.parse(path) as string[])], found.body.subarray(position, position + length))
-    position += length
+  try {
+    for (const [path, length] of meta.parts ?? []) {
+      put(holder, ['value', ...(JSON.parse(path) as string[])], found.body.subarray(position, position + length))
+      position += length
+    }
+    return holder.value
+  } catch {
+    // Whoever can write to the store could write anything: a failure would count against the store.
+    return undefined
   }
-  return holder.value
 }
 
 /** When a Keyv's own value ends, epoch ms; undefined where it does not say. */

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import type { Clock } from '../clock.ts'
 import type { ListCapabilities } from './capabilities.ts'
 import { StoreError } from './errors.ts'
 
@@ -11,6 +10,8 @@ interface LogRecord {
 
 /** What a log had to say since it was last read. */
 export interface LogNews {
+  /** Names the log. Another name is another log: numbers of the one before mean nothing in it. */
+  readonly log: string
   readonly records: readonly LogRecord[]
   /** The number of the newest record, or what the next one will be greater than. */
   readonly latest: number
@@ -18,157 +19,184 @@ export interface LogNews {
   readonly floor: number
 }
 
-/** Where the log stands: its segments from the oldest kept to the one that is written to. */
+/** Where the log stands. */
 interface Head {
+  readonly log: string
+  /** How many lists have been dropped: the number of the first that is kept. */
   readonly first: number
-  readonly segment: number
+  /** The names of the lists kept; the last one is written to. */
+  readonly lists: readonly string[]
 }
 
 /** A place in the log. */
 interface Position {
+  readonly log: string
   readonly segment: number
   readonly index: number
-  /** The record before it in its list, as it stands in the store: if it is gone, the store has lost what it kept. */
-  readonly before: Buffer | undefined
+  /** What stands before it in its list: if it is gone, the store has lost what it kept. */
+  readonly before: Buffer
+}
+
+/** What a pass over the log brought. */
+interface Pass {
+  readonly at: Position
+  readonly records: readonly LogRecord[]
+  readonly floor: number
 }
 
 /** Records in one list of the store, and lists kept: 10,240 records. */
 const segmentSize = 128
 const segmentsKept = 80
+/** What the first value of each list is. A list that begins otherwise has been lost since, and written to again. */
+const START = Buffer.from('start')
+const slots = 1 + segmentSize
 /** A log is written to rarely, and must outlive whatever it speaks of, ms. */
 const lifetime = 365 * 24 * 60 * 60 * 1000
 /** Before each record, so that no two are the same. */
 const markBytes = 8
 /** How often a change of the head is tried anew because another process came between. */
 const attempts = 20
-/** Numbers of first segments are tenths of seconds since 1970, so that a log made anew begins above the one it follows. */
-const segmentTime = 100
+/** Lists that a log may have had: beyond it numbers would not be exact. */
+const mostSegments = 2 ** 40
 
 /**
  * A log in a store that all processes add to and each reads on from where it was. Records have rising numbers. It is
- * bounded: of more than 10,240 records the oldest are dropped; who has not read them is told so by `floor`.
- * The calls of one instance should not overlap: records may come twice then.
+ * bounded: of more than 10,240 records the oldest are dropped; who has not read them is told so by `floor`. A log that
+ * the store has lost is followed by one of another name.
  */
 export class SharedLog {
   readonly #capabilities: ListCapabilities
   readonly #name: string
-  readonly #clock: Clock
   /** The next record to read. */
   #at: Position | undefined
   #floor = 0
 
-  constructor(capabilities: ListCapabilities, name: string, clock: Clock) {
+  constructor(capabilities: ListCapabilities, name: string) {
     this.#capabilities = capabilities
     this.#name = name
-    this.#clock = clock
   }
 
   /** @throws what the store rejects with, and StoreError where the log changes hands without end. */
   async append(value: Buffer): Promise<void> {
-    // Two records are never the same, so that a list that began anew is not taken for the one before.
+    // Two records are never the same, so that a list that is back at an older state is not taken for the one read.
     const record = Buffer.concat([randomBytes(markBytes), value])
     for (let attempt = 0; attempt < attempts; attempt++) {
       const { head, bytes } = await this.#head()
-      const length = await this.#capabilities.append(this.#segmentKey(head.segment), record, lifetime)
-      const isUnread = length <= segmentSize && !this.#hasRead(head.segment, length)
-      // Full; or the store has lost the list, and the record stands where others have read already.
-      if (!isUnread) await this.#moveOn(head, bytes)
-      else if (await this.#isKept(head.segment)) return
+      const list = head.lists.at(-1) as string
+      const length = await this.#capabilities.append(this.#listKey(list), record, lifetime)
+      const isLost = length === 1 || this.#hasRead(head, length)
+      if (isLost || length > slots) await this.#moveOn(head, bytes)
+      else if (await this.#isKept(list)) return
     }
     throw this.#unsettled()
   }
 
   /** What is new. @throws as `append`. */
   async read(): Promise<LogNews> {
-    const { head, bytes } = await this.#head()
-    let at = this.#startIn(head)
-    let floor = at === this.#at ? 0 : head.first * segmentSize
-    const records: LogRecord[] = []
-    for (;;) {
-      const { segment, index, before } = at
-      const values = await this.#valuesFrom(at)
-      if (values === undefined) {
-        // What this process has read there is no longer what others read: nobody goes on in this list.
-        floor = (segment + 1) * segmentSize
-        if (segment === head.segment) await this.#moveOn(head, bytes)
-        at = startOf(segment + 1)
-        if (segment >= head.segment) break
-        continue
-      }
-      values.forEach((value, i) => {
-        records.push({ sequence: segment * segmentSize + index + i + 1, value: value.subarray(markBytes) })
-      })
-      at = { segment, index: index + values.length, before: values.at(-1) ?? before }
-      if (segment >= head.segment) break
-      if (at.index < segmentSize) floor = (segment + 1) * segmentSize
-      at = startOf(segment + 1)
-    }
-    // Not before: a reading that fails half-way is made again from where it began.
-    this.#at = at
-    this.#floor = Math.max(this.#floor, floor)
-    return { records, latest: at.segment * segmentSize + at.index, floor: this.#floor }
-  }
-
-  /** The records from a place on; undefined where the one before it is not what it was. */
-  async #valuesFrom({ segment, index, before }: Position): Promise<readonly Buffer[] | undefined> {
-    const from = Math.max(0, index - 1)
-    const values = (await this.#capabilities.slice(this.#segmentKey(segment), from)).slice(0, segmentSize - from)
-    if (index === 0) return values
-    const [found, ...rest] = values
-    return before !== undefined && found?.equals(before) ? rest : undefined
-  }
-
-  /** Goes on in a new list, and lets go of the oldest. */
-  async #moveOn({ first, segment }: Head, bytes: Buffer): Promise<void> {
-    const kept = Math.max(first, segment + 2 - segmentsKept)
-    await this.#swap(bytes, { first: kept, segment: segment + 1 })
-    for (let old = first; old < kept; old++) {
-      // A list lives for as long as the latest call has said.
-      await this.#capabilities.append(this.#segmentKey(old), NOTHING, 1).catch(() => {})
-    }
-  }
-
-  #startIn({ first }: Head): Position {
-    if (this.#at !== undefined && this.#at.segment >= first) return this.#at
-    return startOf(first)
-  }
-
-  /** Whether a list is still one that others read: the store may have lost the log since it was chosen. */
-  async #isKept(segment: number): Promise<boolean> {
-    const bytes = await this.#capabilities.read(this.#headKey)
-    const head = bytes && parseHead(bytes)
-    return head !== undefined && head.first <= segment && segment <= head.segment
-  }
-
-  #hasRead(segment: number, length: number): boolean {
-    return this.#at?.segment === segment && this.#at.index >= length
-  }
-
-  /** The head; a new one where there is none, or only one of a log that this one cannot follow. */
-  async #head(): Promise<{ head: Head; bytes: Buffer }> {
-    const least = this.#at === undefined ? 0 : this.#at.segment
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const bytes = await this.#capabilities.read(this.#headKey)
-      const head = bytes && parseHead(bytes)
-      if (bytes !== undefined && head !== undefined && head.segment >= least) return { head, bytes }
-      const segment = Math.max(Math.floor(this.#clock.now() / segmentTime), least + 1)
-      const anew = { first: segment, segment }
-      if (bytes === undefined) await this.#capabilities.setIfAbsent(this.#headKey, encodeHead(anew), lifetime)
-      else await this.#swap(bytes, anew)
+      const from = this.#at
+      const { at, records, floor } = await this.#readFrom(from)
+      // Another reading was quicker, and knows more perhaps: this one goes on from there.
+      if (this.#at !== from) continue
+      // Not before: a reading that fails half-way is made again from where it began.
+      this.#at = at
+      this.#floor = from?.log === at.log ? Math.max(this.#floor, floor) : floor
+      return { log: at.log, records, latest: at.segment * slots + at.index, floor: this.#floor }
     }
     throw this.#unsettled()
   }
 
-  async #swap(before: Buffer, head: Head): Promise<void> {
-    await this.#capabilities.compareAndSwap(this.#headKey, before, encodeHead(head), lifetime)
+  async #readFrom(from: Position | undefined): Promise<Pass> {
+    const { head, bytes } = await this.#head()
+    const last = lastOf(head)
+    const goesOn = from !== undefined && from.log === head.log && from.segment >= head.first
+    let at = goesOn ? from : startOf(head.log, head.first)
+    let floor = goesOn ? 0 : head.first * slots
+    const records: LogRecord[] = []
+    for (;;) {
+      const { segment, index } = at
+      const values = await this.#valuesFrom(head, at)
+      values?.forEach((value, i) => {
+        records.push({ sequence: segment * slots + index + i + 1, value: value.subarray(markBytes) })
+      })
+      const end = index + (values?.length ?? 0)
+      if (values !== undefined && segment >= last) {
+        return { at: { ...at, index: end, before: values.at(-1) ?? at.before }, records, floor }
+      }
+      // What the store has lost there is not known.
+      if (values === undefined || end < slots) floor = (segment + 1) * slots
+      at = startOf(head.log, segment + 1)
+      if (segment < last) continue
+      // Nobody goes on in this list.
+      await this.#moveOn(head, bytes)
+      return { at, records, floor }
+    }
+  }
+
+  /** The records from a place on; undefined where what stood before it does not. */
+  async #valuesFrom({ first, lists }: Head, { segment, index, before }: Position): Promise<Buffer[] | undefined> {
+    const from = index - 1
+    const [found, ...values] = await this.#capabilities.slice(this.#listKey(lists[segment - first] as string), from)
+    return found?.equals(before) ? values.slice(0, slots - index) : undefined
+  }
+
+  /**
+   * Goes on in a new list, and lets go of the oldest. Its name is its own, so that one that was lost cannot be begun
+   * again by a process that knows it from before.
+   */
+  async #moveOn({ log, first, lists }: Head, before: Buffer | undefined): Promise<void> {
+    const list = newName()
+    await this.#capabilities.append(this.#listKey(list), START, lifetime)
+    const all = [...lists, list]
+    const dropped = all.slice(0, -segmentsKept)
+    const head = encodeHead({ log, first: first + dropped.length, lists: all.slice(dropped.length) })
+    const isWritten =
+      before === undefined
+        ? await this.#capabilities.setIfAbsent(this.#headKey, head, lifetime)
+        : await this.#capabilities.compareAndSwap(this.#headKey, before, head, lifetime)
+    if (isWritten) await this.#drop(dropped)
+    // A client that asks twice is refused for what it has done itself.
+    else if (!(await this.#isKept(list))) await this.#drop([list])
+  }
+
+  async #drop(lists: readonly string[]): Promise<void> {
+    for (const list of lists) {
+      // A list lives for as long as the latest call has said.
+      await this.#capabilities.append(this.#listKey(list), NOTHING, 1).catch(() => {})
+    }
+  }
+
+  /** Whether a list is still one that others read: the store may have lost the log since it was chosen. */
+  async #isKept(list: string): Promise<boolean> {
+    const bytes = await this.#capabilities.read(this.#headKey)
+    return bytes !== undefined && parseHead(bytes)?.lists.includes(list) === true
+  }
+
+  #hasRead(head: Head, length: number): boolean {
+    return this.#at?.log === head.log && this.#at.segment === lastOf(head) && this.#at.index >= length
+  }
+
+  /** The head; that of a new log where there is none, or only an older state of the one that this process has read. */
+  async #head(): Promise<{ head: Head; bytes: Buffer }> {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const bytes = await this.#capabilities.read(this.#headKey)
+      const head = bytes && parseHead(bytes)
+      if (bytes !== undefined && head !== undefined && !this.#isOlder(head)) return { head, bytes }
+      await this.#moveOn({ log: newName(), first: 0, lists: [] }, bytes)
+    }
+    throw this.#unsettled()
+  }
+
+  #isOlder(head: Head): boolean {
+    return this.#at?.log === head.log && this.#at.segment > lastOf(head)
   }
 
   get #headKey(): string {
     return `log ${this.#name}`
   }
 
-  #segmentKey(segment: number): string {
-    return `log ${this.#name} ${segment}`
+  #listKey(list: string): string {
+    return `log ${this.#name} ${list}`
   }
 
   #unsettled(): StoreError {
@@ -176,8 +204,16 @@ export class SharedLog {
   }
 }
 
-function startOf(segment: number): Position {
-  return { segment, index: 0, before: undefined }
+function startOf(log: string, segment: number): Position {
+  return { log, segment, index: 1, before: START }
+}
+
+function lastOf({ first, lists }: Head): number {
+  return first + lists.length - 1
+}
+
+function newName(): string {
+  return randomBytes(9).toString('base64url')
 }
 
 function encodeHead(head: Head): Buffer {
@@ -186,16 +222,21 @@ function encodeHead(head: Head): Buffer {
 
 function parseHead(bytes: Buffer): Head | undefined {
   try {
-    const { first, segment } = JSON.parse(bytes.toString()) as Partial<Head>
-    const isHead = isSegment(first) && isSegment(segment) && first <= segment && segment - first < segmentsKept
-    return isHead ? { first, segment } : undefined
+    const { log, first, lists } = JSON.parse(bytes.toString()) as Partial<Head>
+    const isHead = typeof log === 'string' && isNumber(first) && areNames(lists)
+    return isHead ? { log, first, lists } : undefined
   } catch {
     return undefined
   }
 }
 
-function isSegment(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
+function areNames(value: unknown): value is readonly string[] {
+  if (!Array.isArray(value) || value.length === 0 || value.length > segmentsKept) return false
+  return value.every((name) => typeof name === 'string')
+}
+
+function isNumber(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < mostSegments
 }
 
 const NOTHING = Buffer.alloc(0)
