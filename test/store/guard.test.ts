@@ -631,6 +631,23 @@ describe('what could not be removed from a far store', () => {
     expect(await guarded.get('a')).toEqual(itemOf(2))
   })
 
+  test('is not asked for twice where it is under way, which would tell the gate nothing', async () => {
+    const { store } = keeping()
+    const entered = vi.fn(() => ({ succeed: () => {}, fail: () => {} }))
+    const guarded = guard(store, { gate: { enter: entered } })
+    const remove = store.delete
+    store.delete = (async (key: string) => {
+      await later(1_000)()
+      return remove(key)
+    }) as never
+    const removing = guarded.delete('a')
+    await guarded.get('other')
+    await pass(1_000)
+    expect(await removing).toBe(true)
+    await pass(0)
+    expect(entered).toHaveBeenCalledTimes(2)
+  })
+
   test('is left alone where something new has taken its place', async () => {
     const { store, kept } = keeping()
     const guarded = guard(store)

@@ -135,13 +135,14 @@ export class FarGuard implements GuardedStore {
     })
   }
 
-  /** Unless a write that was under way has taken its place. */
-  readonly #deleteOwed = (key: string): Promise<boolean> =>
-    this.#write('delete', key, 0, async () => {
-      if (!this.#owed.has(key)) return
+  /** Unless it is settled when its turn comes, by a write that was under way: then the store is not asked at all. */
+  readonly #deleteOwed = (key: string): Promise<boolean> => {
+    const remove = async (): Promise<void> => {
       await this.#store.delete(key)
       this.#owed.settled(key)
-    })
+    }
+    return this.#write('delete', key, 0, remove, () => this.#owed.has(key))
+  }
 
   /** The read of a key, perhaps another's; undefined where nobody should wait for the store. */
   #begunFor(key: string, call: Call): Attempt<StoreItem | LargeItem | undefined> | undefined {
@@ -235,6 +236,7 @@ export class FarGuard implements GuardedStore {
     key: string,
     bytes: number,
     write: () => void | Promise<void>,
+    isNeeded: () => boolean = () => true,
   ): Promise<boolean> {
     this.#reads.end(key)
     const call: Call = { operation, deadline: this.#writeTimeout, reported: false }
@@ -242,7 +244,7 @@ export class FarGuard implements GuardedStore {
       this.#tell(call, 'dropped')
       return false
     }
-    const isDone = await this.#writes.run(key, bytes, () => this.#isDone(call, write))
+    const isDone = await this.#writes.run(key, bytes, async () => !isNeeded() || this.#isDone(call, write))
     // What began to be read meanwhile may be what was there before.
     this.#reads.end(key)
     return isDone
